@@ -1,0 +1,39 @@
+"""Believe it: folds, the prediction table, metrics, results and the report."""
+
+from fsa_data.evaluate.comparison import comparison_table
+from fsa_data.evaluate.files import write_atomic, write_json
+from fsa_data.evaluate.folds import Fold, choose, group_kfold, loso
+from fsa_data.evaluate.predictions import (
+    FAKE,
+    REAL,
+    Predictions,
+    concatenate,
+    fold_predictions,
+    read_predictions,
+    write_predictions,
+)
+from fsa_data.evaluate.report import Background, Pair, write_report
+from fsa_data.evaluate.results import FoldFacts, RunFacts, summarise
+
+__all__ = [
+    "FAKE",
+    "REAL",
+    "Background",
+    "Fold",
+    "FoldFacts",
+    "Pair",
+    "Predictions",
+    "RunFacts",
+    "choose",
+    "comparison_table",
+    "concatenate",
+    "fold_predictions",
+    "group_kfold",
+    "loso",
+    "read_predictions",
+    "summarise",
+    "write_atomic",
+    "write_json",
+    "write_predictions",
+    "write_report",
+]
