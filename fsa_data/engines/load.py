@@ -1,0 +1,71 @@
+"""From an engine's string to the engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
+from fsa_data.errors import ConfigError, UnknownNameError
+from fsa_data.merge import MergeOptions, merge_options
+from fsa_data.types import SwapEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of engine.
+
+    Attributes:
+        build: from argument, options, merge options and device to the engine; cheap.
+        options: dataclass of the options.
+        argument: what stands behind the colon, or empty when nothing may.
+    """
+
+    build: Callable[[str, Any, MergeOptions, str], SwapEngine]
+    options: type
+    argument: str = ""
+
+
+def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions, device: str) -> SwapEngine:
+    del argument, device  # no weights to load, and nothing that a device would do faster
+    return MeshWarp(options, merge)
+
+
+ENGINES: dict[str, Kind] = {"mesh_warp": Kind(_mesh_warp, MeshWarpOptions)}
+"""Every engine by the word before the colon."""
+
+
+def load_engine(
+    spec: str,
+    options: Mapping[str, Any] | None = None,
+    merge: MergeOptions | Mapping[str, Any] | None = None,
+    device: str = "auto",
+) -> SwapEngine:
+    """An engine; cheap to make and picklable, weights are loaded by the first swap.
+
+    Args:
+        spec: ``mesh_warp``.
+        options: fields of the engine's options, e.g. ``{"max_yaw_deg": 40}``.
+        merge: how faces are put back, :class:`fsa_data.merge.MergeOptions` or its fields.
+        device: ``auto``, ``cpu``, ``cuda``, ``mps``; engines without networks ignore it.
+
+    Raises:
+        UnknownNameError: no such engine.
+        ConfigError: an unknown option, a value out of range, or a malformed string.
+    """
+    word, colon, argument = spec.partition(":")
+    if word not in ENGINES:
+        raise UnknownNameError("engine", word, ENGINES)
+    kind = ENGINES[word]
+    if bool(argument) != bool(kind.argument) or bool(colon) != bool(argument):
+        expected = f"{word}:{kind.argument}" if kind.argument else word
+        raise ConfigError(f"Engine {spec!r} is not complete or says too much: expected {expected!r}.")
+    given = dict(options or {})
+    known = {field.name for field in dataclasses.fields(kind.options)}
+    if strange := sorted(set(given) - known):
+        raise ConfigError(
+            f"Engine {spec!r} has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}."
+        )
+    return kind.build(argument, kind.options(**given), merge_options(merge), device)

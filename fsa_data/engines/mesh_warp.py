@@ -1,0 +1,204 @@
+"""The default engine: the donor's face as texture on the driver's mesh. No training, no network.
+
+The donor's picture is cut along the 468-point triangulation and drawn where the target's landmarks are (a piecewise
+affine warp with hidden surfaces removed), so head pose, opened mouth and raised brows are the target's and everything
+on the skin is the donor's. What lies between the lids and between the lips stays the target's own pixels, because it
+carries the label. Colours follow the target (:mod:`fsa_data.merge`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+import cv2
+import numpy as np
+
+from fsa_data import mesh
+from fsa_data.engines.donors import Choice, Tone, choose_donor
+from fsa_data.engines.surface import facing, surface
+from fsa_data.engines.texture import Texture, TextureCache, vertex_colours
+from fsa_data.errors import ConfigError
+from fsa_data.faces import eyes_mask, face_size_px, mouth_mask
+from fsa_data.merge import (
+    MergeOptions,
+    blend,
+    lab_to_rgb,
+    lab_transfer,
+    rgb_to_lab,
+    robust_statistics,
+    robust_weight,
+    smooth_difference,
+    soft_mask,
+)
+from fsa_data.types import Box, Face, Floats, Image, Json, Reason, SourceFace, Swap
+
+ALGORITHM_VERSION = 1
+"""Raised whenever equal inputs would give other pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshWarpOptions:
+    """Limits beyond which the engine declines, and how it chooses; every field is part of the fingerprint."""
+
+    max_yaw_deg: float = 55.0
+    """Faces turned further are declined as ``profile``."""
+    max_pitch_deg: float = 50.0
+    """Faces nodding further are declined as ``profile``."""
+    min_size_px: float = 24.0
+    """Smaller faces (square root of their box's area) are declined as ``too_small``."""
+    min_confidence: float = 0.4
+    """Less sure faces are declined as ``low_confidence``."""
+    max_outside: float = 0.25
+    """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
+    tone: Tone = "near"
+    """``near`` prefers donors of near skin tone, ``any`` does not look at it."""
+
+    def __post_init__(self) -> None:
+        if self.tone not in ("near", "any"):
+            raise ConfigError(f"engine option tone must be 'near' or 'any', got {self.tone!r}.")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "tone" and not value >= 0:
+                raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
+
+
+class MeshWarp:
+    """Draws the donor's textured mesh into the target's pose; see the module.
+
+    Args:
+        options: limits and choice of donors.
+        merge: how the face is put back.
+    """
+
+    trained_on: frozenset[str] = frozenset()
+
+    def __init__(self, options: MeshWarpOptions | None = None, merge: MergeOptions | None = None) -> None:
+        self.options = options or MeshWarpOptions()
+        self.merge = merge or MergeOptions()
+        self._texture = TextureCache()
+
+    @property
+    def fingerprint(self) -> Json:
+        """Name, version, options and merge options; there are no weights."""
+        return {
+            "engine": "mesh_warp",
+            "version": ALGORITHM_VERSION,
+            "options": asdict(self.options),
+            "merge": dict(self.merge.json),
+        }
+
+    def swap(self, frame: Image, target: Face, donors: Sequence[SourceFace], params: Json) -> Swap:
+        """See :meth:`fsa_data.types.SwapEngine.swap`."""
+        if (reason := self._limits(frame, target)) is not None:
+            return Swap(reason)
+        points = np.ascontiguousarray(target.points_px[: mesh.VERTICES], np.float32)
+        drawn = Box.around(points)
+        box = Box(drawn.x - 2, drawn.y - 2, drawn.w + 4, drawn.h + 4).clipped(*frame.shape[:2])
+        canvas = _Canvas.read(frame, box, points)
+        choice = choose_donor(target, donors, params, self._tone_of, canvas.tone, self.options.tone)
+        if choice is None:
+            return Swap(Reason.NO_DONOR)
+        patch = self._draw(canvas, target, self._texture(choice.donor))
+        return Swap(Reason.SWAPPED, choice.donor.identity, box, patch, _notes(choice))
+
+    def _tone_of(self, donor: SourceFace) -> Floats:
+        return self._texture(donor).tone
+
+    def _limits(self, frame: Image, target: Face) -> Reason | None:
+        options = self.options
+        if target.confidence < options.min_confidence:
+            return Reason.LOW_CONFIDENCE
+        if abs(target.yaw_deg) > options.max_yaw_deg or abs(target.pitch_deg) > options.max_pitch_deg:
+            return Reason.PROFILE
+        if face_size_px(target.points_px) < options.min_size_px:
+            return Reason.TOO_SMALL
+        box = target.box
+        if box.clipped(*frame.shape[:2]).area < (1 - options.max_outside) * box.area:
+            return Reason.OUT_OF_FRAME
+        return None
+
+    def _draw(self, canvas: _Canvas, target: Face, texture: Texture) -> Image:
+        face = surface()
+        fragments = mesh.rasterise(canvas.points, face.triangles, canvas.box, cull="back")
+        picture, sx, sy = texture.level(canvas.size)
+        scale = np.array([sx, sy], np.float32)
+        change = self._colours(canvas, texture)
+        attributes = np.concatenate(
+            [
+                texture.points_px[:, :2] * scale,
+                texture.points_px[face.mirror, :2] * scale,
+                texture.own[:, None],
+                (texture.shown * np.clip((canvas.facing - 0.05) / 0.3, 0, 1))[:, None],
+                change,
+            ],
+            axis=1,
+        ).astype(np.float32)
+        values = mesh.interpolate(fragments, face.triangles, attributes)
+        colours = _remap(picture, values[..., 0:2])
+        own = values[..., 4:5]
+        covered = fragments.triangle >= 0
+        if float(own[covered].min(initial=1)) < 0.99:
+            colours = own * colours + (1 - own) * _remap(picture, values[..., 2:4])
+        lab = rgb_to_lab(np.asarray(colours + 0.5, np.uint8))
+        drawn = lab_to_rgb(lab * values[..., 6:9] + values[..., 9:12])
+        alpha = soft_mask(covered.astype(np.uint8), self.merge.erode * canvas.size, self.merge.feather * canvas.size)
+        alpha *= np.clip(values[..., 5], 0, 1)
+        kept = np.maximum(eyes_mask(canvas.points, canvas.box), mouth_mask(canvas.points, canvas.box))
+        kept = cv2.GaussianBlur(kept, (0, 0), max(0.4, 0.008 * canvas.size))
+        alpha *= 1 - kept.astype(np.float32) / 255
+        return blend(canvas.image, drawn, alpha)
+
+    def _colours(self, canvas: _Canvas, texture: Texture) -> Floats:
+        """Gain and offset of the donor's Lab colours at each vertex, ``(468, 6)``."""
+        face = surface()
+        weight = face.skin * np.clip(canvas.facing, 0, 1) * canvas.inside * texture.shown
+        if weight.sum() < 1:
+            weight = canvas.inside + np.float32(1e-3)
+        source = robust_statistics(texture.lab, weight)
+        goal = robust_statistics(canvas.lab, weight)
+        moved = lab_transfer(texture.lab, source, goal, self.merge.colour, self.merge.contrast)
+        zero = lab_transfer(np.zeros((1, 3), np.float32), source, goal, self.merge.colour, self.merge.contrast)
+        gain = lab_transfer(np.ones((1, 3), np.float32), source, goal, self.merge.colour, self.merge.contrast) - zero
+        difference = canvas.lab - moved
+        slow = smooth_difference(face.kernel, difference, robust_weight(difference, weight))
+        offset = zero + self.merge.shading * slow
+        return np.concatenate([np.broadcast_to(gain, offset.shape), offset], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Canvas:
+    """The target's side of a swap, in coordinates of the whole frame."""
+
+    box: Box
+    image: Image
+    points: Floats
+    size: float
+    facing: Floats
+    inside: Floats
+    lab: Floats
+    tone: Floats
+
+    @classmethod
+    def read(cls, frame: Image, box: Box, points: Floats) -> _Canvas:
+        image = np.ascontiguousarray(frame[box.slices])
+        local = points[:, :2] - np.array([box.x, box.y], np.float32)
+        inside = ((local >= 0) & (local < np.array([box.w, box.h]))).all(axis=1).astype(np.float32)
+        size = face_size_px(points)
+        lab = vertex_colours(image, local, size)
+        turned = facing(points, surface().triangles)
+        skin = lab[(surface().skin > 0) & (inside > 0) & (turned > 0.3)]
+        tone = np.median(skin if len(skin) else lab, axis=0).astype(np.float32)
+        return cls(box, image, points, size, turned, inside, lab, tone)
+
+
+def _remap(picture: Image, xy_px: Floats) -> Floats:
+    return mesh.sample(picture, np.ascontiguousarray(xy_px)).astype(np.float32)
+
+
+def _notes(choice: Choice) -> Json:
+    return {
+        "donor": choice.donor.digest,
+        "pose_distance_deg": round(choice.pose_distance_deg, 1),
+        "tone_distance": round(choice.tone_distance, 1),
+    }

@@ -1,0 +1,114 @@
+"""What is known about the face surface whoever wears it: mirror pairs, where skin is, smoothing, visibility."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from fsa_data import mesh
+from fsa_data.merge import smoothing_kernel
+from fsa_data.types import Box, Floats, Ints
+
+GRAZING = (0.10, 0.40)
+"""Cosine between normal and view at which a vertex is not seen at all, and at which it is seen well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Constants of the canonical face, 468 rows each.
+
+    Attributes:
+        triangles: ``(898, 3)`` int32.
+        mirror: ``(468,)`` int32, the vertex on the other side.
+        skin: ``(468,)`` float32 in 0..1, 0 on eyes, brows, lips and nostrils.
+        kernel: ``(468, 468)`` float32 smoothing weights: wide inside, narrow along the oval.
+    """
+
+    triangles: Ints
+    mirror: Ints
+    skin: Floats
+    kernel: Floats
+
+
+@cache
+def surface() -> Surface:
+    """Computed once per process from :func:`fsa_data.mesh.face_mesh`."""
+    face = mesh.face_mesh()
+    vertices = face.vertices_cm
+    apart = np.square(vertices[None] * np.array([-1, 1, 1], np.float32) - vertices[:, None]).sum(axis=2)
+    mirror = apart.argmin(axis=1).astype(np.int32)
+    oval = _distance_cm(vertices, mesh.FACE_OVAL)
+    sigma = 1.0 + 1.2 * np.clip(oval / 4.0, 0, 1)
+    return Surface(
+        triangles=face.triangles,
+        mirror=mirror,
+        skin=_skin(vertices),
+        kernel=smoothing_kernel(vertices, sigma.astype(np.float32)),
+    )
+
+
+def _distance_cm(vertices_cm: Floats, ring: tuple[int, ...]) -> Floats:
+    """Distance of every vertex to the nearest of a ring's vertices."""
+    apart = vertices_cm[:, None] - vertices_cm[list(ring)][None]
+    return np.asarray(np.sqrt(np.square(apart).sum(axis=2)).min(axis=1), np.float32)
+
+
+def _skin(vertices_cm: Floats) -> Floats:
+    skin = np.ones(len(vertices_cm), np.float32)
+    lips = (*mesh.LIPS_OUTER, *mesh.LIPS_INNER)
+    nostrils = (98, 97, 2, 326, 327, 60, 290, 99, 328, 75, 305)
+    for ring, away_cm in (
+        (mesh.RIGHT_EYE, 0.5),
+        (mesh.LEFT_EYE, 0.5),
+        (mesh.RIGHT_EYEBROW, 0.35),
+        (mesh.LEFT_EYEBROW, 0.35),
+        (lips, 0.35),
+        (nostrils, 0.3),
+    ):
+        skin[_distance_cm(vertices_cm, ring) <= away_cm] = 0
+    return skin
+
+
+def facing(points_px: Floats, triangles: Ints) -> Floats:
+    """How much each vertex looks at the camera.
+
+    Args:
+        points_px: ``(N, 3)`` float32, y down, z growing away from the camera.
+        triangles: ``(M, 3)`` int32, counter-clockwise from outside with y up.
+
+    Returns:
+        ``(N,)`` float32, cosine between the area-weighted normal and the view: 1 faces the camera, below 0 turned away.
+    """
+    a, b, c = (points_px[triangles[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    total = np.zeros_like(points_px)
+    for k in range(3):
+        np.add.at(total, triangles[:, k], normals)
+    length = np.linalg.norm(total, axis=1)
+    # turning y and z around is a rotation, so normals still point outwards; the camera is at negative z
+    return np.asarray(-total[:, 2] / np.maximum(length, 1e-9), np.float32)
+
+
+def seen(points_px: Floats, triangles: Ints, box: Box) -> Floats:
+    """How well each vertex can be seen: it faces the camera, and nothing of the face lies in front.
+
+    Args:
+        points_px: ``(468, 3)`` float32.
+        triangles: ``(M, 3)`` int32.
+        box: the part of the picture that exists.
+
+    Returns:
+        ``(468,)`` float32 in 0..1.
+    """
+    low, high = GRAZING
+    turned = np.clip((facing(points_px, triangles) - low) / (high - low), 0, 1)
+    depth = mesh.rasterise(points_px, triangles, box).depth
+    column = np.floor(points_px[:, 0]).astype(int) - box.x
+    row = np.floor(points_px[:, 1]).astype(int) - box.y
+    inside = (column >= 0) & (column < box.w) & (row >= 0) & (row < box.h)
+    front = depth[np.clip(row, 0, box.h - 1), np.clip(column, 0, box.w - 1)]
+    size = np.ptp(points_px[:, 0]) + np.ptp(points_px[:, 1])
+    behind = np.isfinite(front) & (points_px[:, 2] > front + 0.03 * size)
+    return np.asarray(turned * inside * ~behind, np.float32)

@@ -1,0 +1,55 @@
+"""Finding faces: landmarkers, head pose, point subsets and masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fsa_data.errors import ConfigError, UnknownNameError
+from fsa_data.faces.masks import eyes_mask, mouth_mask, oval_mask, polygon_mask
+from fsa_data.faces.mediapipe_landmarker import BLENDSHAPE_NAMES, MediapipeLandmarker, MediapipeOptions
+from fsa_data.faces.pose import angles_from_rotation, rotation_from_angles
+from fsa_data.faces.subsets import face_size_px, five_points
+from fsa_data.types import Landmarker
+
+__all__ = [
+    "BLENDSHAPE_NAMES",
+    "LANDMARKERS",
+    "MediapipeLandmarker",
+    "MediapipeOptions",
+    "angles_from_rotation",
+    "eyes_mask",
+    "face_size_px",
+    "five_points",
+    "load_landmarker",
+    "mouth_mask",
+    "oval_mask",
+    "polygon_mask",
+    "rotation_from_angles",
+]
+
+
+def _mediapipe(**options: Any) -> Landmarker:
+    return MediapipeLandmarker(MediapipeOptions(**options))
+
+
+LANDMARKERS = {"mediapipe": _mediapipe}
+"""Every landmarker by name."""
+
+
+def load_landmarker(name: str = "mediapipe", **options: Any) -> Landmarker:
+    """A landmarker; cheap to make, its networks are opened by the first call.
+
+    Args:
+        name: a key of :data:`LANDMARKERS`.
+        options: fields of its options, for ``mediapipe`` :class:`MediapipeOptions`.
+
+    Raises:
+        UnknownNameError: no such landmarker.
+        ConfigError: an option that it does not know, or a value out of range.
+    """
+    if name not in LANDMARKERS:
+        raise UnknownNameError("landmarker", name, LANDMARKERS)
+    try:
+        return LANDMARKERS[name](**options)
+    except TypeError as error:
+        raise ConfigError(f"Options of the landmarker {name!r}: {error}.") from error

@@ -1,0 +1,40 @@
+"""Soft masks and blending, inside the face rectangle only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from fsa_data.types import Floats, Image, Mask
+
+
+def soft_mask(region: Mask, erode_px: float, feather_px: float) -> Floats:
+    """A mask that rises inwards from the outline of a region: 0 outside and on the outline, 1 deep inside.
+
+    Args:
+        region: ``(h, w)`` uint8, not 0 inside. What lies beyond the rectangle counts as inside.
+        erode_px: the mask stays 0 up to this distance from the outline.
+        feather_px: from there to 1 it takes this distance (smoothstep).
+
+    Returns:
+        ``(h, w)`` float32 in 0..1.
+    """
+    distance = cv2.distanceTransform((region > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    # the first pixel inside is half a pixel away from the outline
+    t = np.clip((distance - np.float32(0.5 + erode_px)) / np.float32(max(feather_px, 1e-3)), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def blend(target: Image, source: Image, alpha: Floats) -> Image:
+    """``source`` over ``target``.
+
+    Args:
+        target: ``(h, w, 3)`` uint8.
+        source: ``(h, w, 3)`` uint8.
+        alpha: ``(h, w)`` float32 in 0..1; where it is 0 the result is the target exactly.
+
+    Returns:
+        ``(h, w, 3)`` uint8.
+    """
+    mixed = target + alpha[..., None] * (source.astype(np.float32) - target)
+    return np.asarray(mixed + np.float32(0.5), np.uint8)

@@ -1,0 +1,55 @@
+"""What may be chosen about putting a face back into its frame."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from fsa_data.errors import ConfigError
+from fsa_data.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOptions:
+    """How a new face is put back; every field is part of the engine's fingerprint.
+
+    Lengths are shares of the face size (square root of the area of the face's box).
+    """
+
+    colour: float = 1.0
+    """0 keeps the donor's colours, 1 gives the face the target's mean colour."""
+    contrast: float = 0.5
+    """0 keeps the donor's contrast, 1 gives the face the spread of the target's colours (within limits)."""
+    shading: float = 1.0
+    """How much of the target's low-frequency light is taken over, 0..1."""
+    erode: float = 0.0
+    """How far inside the outline the new face begins."""
+    feather: float = 0.10
+    """Width of the soft edge, inwards from there."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            high = 0.5 if field.name in ("erode", "feather") else 1.0
+            if not 0 <= value <= high:
+                raise ConfigError(f"merge.{field.name} must lie in 0..{high:g}, got {value!r}.")
+
+    @property
+    def json(self) -> Json:
+        """All fields, JSON-serialisable."""
+        return asdict(self)
+
+
+def merge_options(given: MergeOptions | Json | None) -> MergeOptions:
+    """Options from a mapping, or the defaults.
+
+    Raises:
+        ConfigError: an unknown field or a value out of range.
+    """
+    if isinstance(given, MergeOptions):
+        return given
+    values: dict[str, Any] = dict(given or {})
+    known = {field.name for field in fields(MergeOptions)}
+    if strange := sorted(set(values) - known):
+        raise ConfigError(f"merge has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}.")
+    return MergeOptions(**values)

@@ -1,0 +1,7 @@
+"""Faces to put on: where they come from, and finding them in their pictures."""
+
+from fsa_data.sources.find import find_faces
+from fsa_data.sources.load import FLOWS, Flow, PhotoSource, load_source
+from fsa_data.sources.simdrive import SimdriveOptions
+
+__all__ = ["FLOWS", "Flow", "PhotoSource", "SimdriveOptions", "find_faces", "load_source"]
