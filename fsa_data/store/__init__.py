@@ -1,0 +1,22 @@
+"""Keeping swaps: keys, sealed shards, and a store that finds them again."""
+
+from fsa_data.store.codec import FrameFaces
+from fsa_data.store.keys import canonical, digest
+from fsa_data.store.reader import PayloadReader
+from fsa_data.store.shard import FORMAT_VERSION, OK, STATUSES
+from fsa_data.store.swap_store import Damage, StoreInfo, SwapStore
+from fsa_data.store.writer import StoreWriter
+
+__all__ = [
+    "FORMAT_VERSION",
+    "OK",
+    "STATUSES",
+    "Damage",
+    "FrameFaces",
+    "PayloadReader",
+    "StoreInfo",
+    "StoreWriter",
+    "SwapStore",
+    "canonical",
+    "digest",
+]

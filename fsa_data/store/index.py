@@ -1,0 +1,213 @@
+"""The index: where every row of a store lies, sorted by key; and the manifest that saves reading it from the shards."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsa_data.errors import DamagedShardError
+from fsa_data.store.keys import Keys
+from fsa_data.store.shard import KINDS, STATUSES, Columns, read_columns
+from fsa_data.store.writer import write_atomically
+from fsa_data.types import Reason
+
+MANIFEST = "manifest.npz"
+SHARD_NAME = re.compile(rf"^(?P<kind>{'|'.join(KINDS)})-[0-9a-f]{{16}}\.h5$")
+MANIFEST_FORMAT = 1
+_WORTH_WRITING = 8
+"""Shards read one by one before the manifest is written again."""
+
+ENTRY = np.dtype(
+    [
+        ("shard", "<i4"),  # index into the shard names; -1: no such row
+        ("row", "<i4"),
+        ("status", "u1"),  # index into STATUSES
+        ("crc", "<u4"),
+        ("start", "<i8"),  # payload: byte of the file, and number of bytes
+        ("size", "<i8"),
+        ("box", "<i4", (4,)),  # x, y, w, h
+        ("source", "<i4"),  # index into the names
+        ("subject", "<i4"),
+    ]
+)
+Entries = NDArray[np.void]
+"""``(N,)`` of :data:`ENTRY`: where rows lie, 57 bytes each (73 with the key)."""
+
+_FAILED = STATUSES.index(str(Reason.FAILED))
+
+
+def nothing(count: int) -> Entries:
+    """Entries of rows that are not there."""
+    empty = np.zeros(count, ENTRY)
+    empty["shard"] = -1
+    return empty
+
+
+@dataclass(frozen=True)
+class Index:
+    """Every row of a store, once per key.
+
+    Attributes:
+        shards: file names of the shards that ``entries`` point into.
+        sizes: bytes of each file.
+        names: identities and subjects that ``entries`` point into.
+        keys: per kind ``(n,)`` S16, sorted, no two equal.
+        entries: per kind ``(n,)`` of :data:`ENTRY`.
+    """
+
+    shards: tuple[str, ...]
+    sizes: tuple[int, ...]
+    names: tuple[str, ...]
+    keys: dict[str, Keys]
+    entries: dict[str, Entries]
+
+    def find(self, kind: str, wanted: Keys) -> Entries:
+        """Where the rows of these keys lie, in their order; ``shard`` is -1 for a key that is not there."""
+        found = nothing(len(wanted))
+        keys = self.keys[kind]
+        if len(keys) and len(wanted):
+            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            there = keys[at] == wanted
+            found[there] = self.entries[kind][at[there]]
+        return found
+
+
+def empty() -> Index:
+    """The index of an empty store."""
+    keys = {kind: np.zeros(0, "S16") for kind in KINDS}
+    return Index((), (), (), keys, {kind: nothing(0) for kind in KINDS})
+
+
+def refreshed(directory: Path, old: Index) -> Index:
+    """The index brought up to date with the sealed shards of a directory.
+
+    Shards are only ever added or removed, never changed, so name and size tell whether one is known. A shard that
+    cannot be read is left out with a warning: its rows count as missing.
+
+    Raises:
+        StoreFormatError: a shard was written by a newer version.
+    """
+    present = _present(directory)
+    if not old.shards:
+        old = _manifest(directory) or old
+    known = {name: at for at, name in enumerate(old.shards) if present.get(name) == old.sizes[at]}
+    new = [name for name in present if name not in known]
+    if not new and len(known) == len(old.shards):
+        return old
+    read: dict[str, Columns] = {}
+    for name in new:
+        try:
+            read[name] = read_columns(directory / name)
+        except DamagedShardError as error:
+            warnings.warn(f"{error} Until then its rows count as missing.", RuntimeWarning, stacklevel=2)
+    index = _joined(old, known, read, present)
+    if len(read) >= _WORTH_WRITING or len(known) < len(old.shards):
+        write_manifest(directory, index)
+    return index
+
+
+def write_manifest(directory: Path, index: Index) -> None:
+    """Save the index beside the shards; a directory that cannot be written is left without."""
+    arrays = {"format": np.array(MANIFEST_FORMAT), "sizes": np.array(index.sizes, np.int64)}
+    arrays["shards"], arrays["names"] = _text(index.shards), _text(index.names)
+    for kind in KINDS:
+        arrays[f"{kind}.keys"], arrays[f"{kind}.entries"] = index.keys[kind], index.entries[kind]
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    with contextlib.suppress(OSError):
+        write_atomically(directory / MANIFEST, buffer.getvalue())
+
+
+def _present(directory: Path) -> dict[str, int]:
+    """Sealed shards by name, with their size in bytes."""
+    sizes = {}
+    for path in sorted(directory.iterdir()):
+        if SHARD_NAME.match(path.name):
+            with contextlib.suppress(FileNotFoundError):  # removed by somebody since it was listed
+                sizes[path.name] = path.stat().st_size
+    return sizes
+
+
+def _manifest(directory: Path) -> Index | None:
+    """The saved index, or None if there is none that can be used."""
+    try:
+        # The archive keeps a CRC of each array, so a damaged manifest is noticed here.
+        with np.load(directory / MANIFEST, allow_pickle=False) as saved:
+            if int(saved["format"]) != MANIFEST_FORMAT:
+                return None
+            keys = {kind: saved[f"{kind}.keys"] for kind in KINDS}
+            entries = {kind: saved[f"{kind}.entries"] for kind in KINDS}
+            sizes = tuple(int(size) for size in saved["sizes"])
+            shards, names = _names(saved["shards"]), _names(saved["names"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+        return None
+    if any(rows.dtype != ENTRY for rows in entries.values()):
+        return None
+    return Index(shards, sizes, names, keys, entries)
+
+
+def _joined(old: Index, known: dict[str, int], read: dict[str, Columns], present: dict[str, int]) -> Index:
+    """Rows of the known shards and of those just read, as one index; shards that are gone leave it."""
+    shards = (*known, *read)
+    place = np.full(len(old.shards) + 1, -1, np.int32)
+    for at, name in enumerate(known):
+        place[known[name]] = at
+    names = {name: at for at, name in enumerate(old.names)}
+    keys: dict[str, list[Keys]] = {kind: [] for kind in KINDS}
+    entries: dict[str, list[Entries]] = {kind: [] for kind in KINDS}
+    for kind in KINDS:
+        kept = old.entries[kind].copy()
+        kept["shard"] = place[kept["shard"]]
+        alive = kept["shard"] >= 0
+        keys[kind].append(old.keys[kind][alive])
+        entries[kind].append(kept[alive])
+    for at, (_, columns) in enumerate(read.items(), start=len(known)):
+        keys[columns.kind].append(columns.keys)
+        entries[columns.kind].append(_entries(columns, at, names))
+    ordered = {kind: _ordered(np.concatenate(keys[kind]), np.concatenate(entries[kind])) for kind in KINDS}
+    return Index(
+        shards,
+        tuple(present[name] for name in shards),
+        tuple(names),
+        {kind: pair[0] for kind, pair in ordered.items()},
+        {kind: pair[1] for kind, pair in ordered.items()},
+    )
+
+
+def _entries(shard: Columns, at: int, names: dict[str, int]) -> Entries:
+    columns, tables = shard.columns, shard.tables
+    rows = np.zeros(len(shard), ENTRY)
+    rows["shard"], rows["row"] = at, np.arange(len(shard))
+    rows["status"] = np.array([STATUSES.index(name) for name in tables["status_name"]], np.uint8)[columns["status"]]
+    rows["crc"], rows["box"] = columns["crc"], columns["box"]
+    rows["start"] = shard.start + columns["offset"][:-1]
+    rows["size"] = np.diff(columns["offset"])
+    for field in ("source", "subject"):
+        table = [names.setdefault(name, len(names)) for name in tables[f"{field}_name"]]
+        rows[field] = np.array(table, np.int32)[columns[field]]
+    return rows
+
+
+def _ordered(keys: Keys, entries: Entries) -> tuple[Keys, Entries]:
+    """Sorted by key, one row each: of several, one that did not fail, else the first."""
+    order = np.lexsort((entries["status"] == _FAILED, keys))
+    keys, entries = keys[order], entries[order]
+    first = np.ones(len(keys), bool)
+    first[1:] = keys[1:] != keys[:-1]
+    return keys[first], entries[first]
+
+
+def _text(names: tuple[str, ...]) -> NDArray[np.bytes_]:
+    return np.array([name.encode("utf-8", "surrogateescape") for name in names], np.bytes_)
+
+
+def _names(saved: NDArray[np.bytes_]) -> tuple[str, ...]:
+    return tuple(bytes(name).decode("utf-8", "surrogateescape") for name in saved.tolist())

@@ -1,0 +1,83 @@
+"""Reading payloads through mapped files: no handle to fork or to pickle."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsa_data.errors import CacheMissError, DamagedShardError
+from fsa_data.store.shard import damaged_row, read_columns
+from fsa_data.types import Box, Image
+
+MAX_OPEN = 256
+"""Shards mapped at once by one reader; a mapped file counts as an open one."""
+
+
+class PayloadReader:
+    """Payloads of a store's rows. Picklable; each process maps the shards it needs by itself, lazily.
+
+    Args:
+        path: the store's directory.
+        shards: file names of the shards that entries point into.
+    """
+
+    def __init__(self, path: Path, shards: Sequence[str]) -> None:
+        self.path, self.shards = path, tuple(shards)
+        self._pid = -1
+        self._maps: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"path": self.path, "shards": self.shards, "_pid": -1, "_maps": OrderedDict()}
+
+    def payload(self, entry: np.void) -> NDArray[np.uint8]:
+        """Bytes of one row, ``(size,)`` uint8, read-only, checked against the checksum they were sealed with.
+
+        Raises:
+            CacheMissError: the shard is gone.
+            DamagedShardError: the bytes are not those that were sealed.
+        """
+        size, start = int(entry["size"]), int(entry["start"])
+        if not size:
+            return np.zeros(0, np.uint8)
+        found = self._map(int(entry["shard"]))[start : start + size]
+        if zlib.crc32(found.data) != int(entry["crc"]):
+            path = self.path / self.shards[int(entry["shard"])]
+            row = int(entry["row"])
+            raise DamagedShardError(damaged_row(path, row, read_columns(path).keys[row : row + 1]))
+        return found
+
+    def image(self, entry: np.void) -> Image:
+        """Pixels of a frame or a patch, ``(h, w, 3)`` uint8 RGB, read-only."""
+        _, _, width, height = entry["box"].tolist()
+        return self.payload(entry).reshape(height, width, 3)
+
+    def pasted(self, frame: np.void, swap: np.void) -> Image:
+        """A working frame with a swap's patch in its place, ``(H, W, 3)`` uint8 RGB; a copy."""
+        out = self.image(frame).copy()
+        out[Box(*swap["box"].tolist()).slices] = self.image(swap)
+        return out
+
+    def _map(self, shard: int) -> NDArray[np.uint8]:
+        if self._pid != os.getpid():
+            self._pid, self._maps = os.getpid(), OrderedDict()
+        mapped = self._maps.get(shard)
+        if mapped is None:
+            path = self.path / self.shards[shard]
+            try:
+                mapped = np.asarray(np.memmap(path, np.uint8, "r"))
+            except FileNotFoundError as error:
+                raise CacheMissError(
+                    f"The shard {path} is gone. Run `fsa materialise` again to make it anew."
+                ) from error
+            self._maps[shard] = mapped
+            if len(self._maps) > MAX_OPEN:
+                self._maps.popitem(last=False)
+        else:
+            self._maps.move_to_end(shard)
+        return mapped

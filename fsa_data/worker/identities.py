@@ -1,0 +1,48 @@
+"""Who is who: names of people in data and in sources, brought together."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from fsa_data.errors import BadTableError, DatasetNotFoundError
+
+IdentityMap = Mapping[str, str]
+"""From a name used in data or in a source to the person behind it; a name that is not in it stands for itself."""
+
+
+def person_of(name: str, identities: IdentityMap) -> str:
+    """The person behind a name."""
+    return identities.get(name, name)
+
+
+def load_identity_map(given: IdentityMap | str | Path | None) -> dict[str, str]:
+    """An identity map from a CSV with the columns ``identity,person``, or as it is given.
+
+    Raises:
+        DatasetNotFoundError: no such file.
+        BadTableError: a column is missing, a field is empty, or an identity stands for two people.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return dict(given)
+    path = Path(given)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise DatasetNotFoundError(f"Cannot read the identity map {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadTableError(f"The identity map {path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+    found: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        name, person = row.get("identity"), row.get("person")
+        if not name or not person:
+            raise BadTableError(
+                f"{path}, line {number}: the columns identity and person must both be filled; got {row}."
+            )
+        if found.setdefault(name, person) != person:
+            raise BadTableError(f"{path}, line {number}: {name!r} is {found[name]!r} already, and now {person!r}.")
+    return found

@@ -1,0 +1,280 @@
+"""Materialise: make every swap that is missing, once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from fsa_data.errors import ConfigError
+from fsa_data.faces import load_landmarker
+from fsa_data.frames import LabelledFrames
+from fsa_data.sources import find_faces
+from fsa_data.store import STATUSES, StoreWriter, SwapStore
+from fsa_data.store.index import Entries
+from fsa_data.store.keys import Keys, as_hex
+from fsa_data.types import Json, Landmarker, Reason, Source, SwapEngine
+from fsa_data.worker.identities import IdentityMap
+from fsa_data.worker.plan import Plan, Recipe, plan
+from fsa_data.worker.pool import run_in_processes
+from fsa_data.worker.remember import Remembering
+from fsa_data.worker.work import Done, FrameWorker, Kit, Task
+from fsa_data.worker.working import checked_size
+
+SMALL_JOB = 24
+"""Up to this many frames are done in this process: starting another one costs as much."""
+
+SWAPPED = STATUSES.index(str(Reason.SWAPPED))
+FAILED = STATUSES.index(str(Reason.FAILED))
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialiseReport:
+    """What a run did.
+
+    Attributes:
+        made: swaps made now.
+        reused: swaps that were in the store.
+        skipped: frames (times slots) without a swap, made now or known before.
+        by_reason: ``skipped`` by :class:`fsa_data.types.Reason`.
+        seconds: wall time.
+        frames_decoded: frames decoded now; the others came from the frame pack, or were not needed.
+        faces_detected: frames looked at by the landmarker now.
+        failures: one line per frame that failed now. Failures are not final: the next run tries these frames again.
+    """
+
+    made: int
+    reused: int
+    skipped: int
+    by_reason: dict[str, int]
+    seconds: float
+    frames_decoded: int
+    faces_detected: int
+    failures: tuple[str, ...]
+
+
+def materialise(
+    frames: LabelledFrames,
+    source: Source | None,
+    engine: SwapEngine | None,
+    store: SwapStore | str | Path,
+    working_size: int | tuple[int, int] | None = 240,
+    fakes_per_frame: int = 1,
+    seed: int = 0,
+    landmarker: Landmarker | None = None,
+    identity_map: IdentityMap | None = None,
+    workers: int | Literal["auto"] = "auto",
+    progress: bool = True,
+) -> MaterialiseReport:
+    """Make every swap of some frames that the store does not hold yet.
+
+    Args:
+        frames: whose faces are replaced.
+        source: whose faces are put on; None with ``fakes_per_frame=0``.
+        engine: how; None with ``fakes_per_frame=0``.
+        store: where everything is kept.
+        working_size: short side, ``(H, W)``, or None for the native size.
+        fakes_per_frame: swaps per frame; 0 only packs the working frames.
+        seed: of everything that is drawn.
+        landmarker: default :func:`fsa_data.faces.load_landmarker`.
+        identity_map: from names to people (see :mod:`fsa_data.worker.identities`).
+        workers: processes; 0 is this process, ``"auto"`` as many as help: one per core for an engine on the CPU, one
+            for an engine on a device, this process for a small job on the CPU.
+        progress: show a bar on stderr if that is a terminal.
+
+    Raises:
+        DatasetNotFoundError: a frame's file is not there.
+        SourceError: no photo of the source shows a usable face.
+        StoreWriteError: the store cannot be written.
+        WorkerDiedError: a worker process was killed.
+    """
+    recipe = Recipe(
+        source,
+        engine,
+        landmarker or load_landmarker(),
+        checked_size(working_size),
+        fakes_per_frame,
+        seed,
+        identity_map or {},
+    )
+    return materialise_plan(frames, recipe, plan(frames, recipe), _opened(store), workers, progress)
+
+
+def materialise_plan(
+    frames: LabelledFrames,
+    recipe: Recipe,
+    planned: Plan,
+    store: SwapStore,
+    workers: int | Literal["auto"] = "auto",
+    progress: bool = True,
+) -> MaterialiseReport:
+    """As :func:`materialise`, for a plan that is made already."""
+    started = time.perf_counter()
+    store.refresh()
+    before = store.locate("swaps", planned.swap_keys.ravel())
+    tasks = missing_tasks(frames, planned, store)
+    done: list[Done] = []
+    if tasks:
+        _check_workers(workers)
+        with tqdm(total=len(tasks), desc="swapping", unit="frame", disable=None if progress else True) as bar:
+
+            def report(one: Done) -> None:
+                done.append(one)
+                bar.update()
+
+            _do(tasks, recipe, planned, store, _processes(workers, len(tasks), recipe.engine), report)
+        store.refresh()
+    after = store.locate("swaps", planned.swap_keys.ravel()) if tasks else before
+    return _report(frames, before, after, done, time.perf_counter() - started)
+
+
+def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore) -> list[Task]:
+    """What is not in the store yet, one task per frame; what failed before counts as missing. No key twice."""
+    count, slots = planned.swap_keys.shape
+    to_pack = _missing(store, "frames", planned.frame_keys)
+    to_swap = _missing(store, "swaps", planned.swap_keys.ravel()).reshape(count, slots)
+    faces_kept = store.locate("faces", planned.faces_keys)["shard"] >= 0
+    frame_kept = ~_unusable(store.locate("frames", planned.frame_keys))
+    swap_keys = as_hex(planned.swap_keys.ravel())
+    tasks = []
+    for i in np.flatnonzero(to_pack | to_swap.any(axis=1)).tolist():
+        tasks.append(
+            Task(
+                index=i,
+                ref=frames.ref(i),
+                subject=str(frames.subject[i]),
+                frame_key=as_hex(planned.frame_keys[i : i + 1])[0],
+                faces_key=as_hex(planned.faces_keys[i : i + 1])[0],
+                frame_kept=bool(frame_kept[i]),
+                faces_kept=bool(faces_kept[i]),
+                allowed=int(planned.allowed_of[i]),
+                seed=int(planned.seeds[i]),
+                slots=tuple((int(k), swap_keys[i * slots + k]) for k in np.flatnonzero(to_swap[i])),
+            )
+        )
+    return tasks
+
+
+def _missing(store: SwapStore, kind: str, keys: Keys) -> NDArray[np.bool_]:
+    """Where a key is not in the store (or failed before); only the first of equal keys."""
+    first = np.zeros(len(keys), bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first & _unusable(store.locate(kind, keys))
+
+
+def _unusable(entries: Entries) -> NDArray[np.bool_]:
+    unusable: NDArray[np.bool_] = (entries["shard"] < 0) | (entries["status"] == FAILED)
+    return unusable
+
+
+def _do(
+    tasks: Sequence[Task],
+    recipe: Recipe,
+    planned: Plan,
+    store: SwapStore,
+    processes: int,
+    report: Callable[[Done], None],
+) -> None:
+    about = _about(recipe)
+    with store.writer() as writer:  # for the landmarks of the photos, and for swaps made in this process
+
+        def make_kit() -> Kit:
+            return _kit(recipe, planned, store, writer, any(task.slots for task in tasks))
+
+        if processes:
+            run_in_processes(processes, store.path, about, make_kit, tasks, report)
+            return
+        kit = make_kit()
+        trained_on = tuple(recipe.engine.trained_on) if recipe.engine is not None else ()
+        with _single_threaded(), store.writer(about, trained_on) as own:
+            worker = FrameWorker(kit, store, own)
+            for task in tasks:
+                report(worker.do(task))
+
+
+def _kit(recipe: Recipe, planned: Plan, store: SwapStore, writer: StoreWriter, swaps: bool) -> Kit:
+    """Find the donors' faces, if there is anything to swap."""
+    landmarker = recipe.landmarker
+    worn = sorted({at for photos in planned.allowed for at in photos}) if swaps else []
+    photos = [recipe.photos[at] for at in worn]
+    donors = find_faces(photos, Remembering(landmarker, store, writer)) if photos else []
+    writer.close()
+    place = {(donor.identity, donor.digest): at for at, donor in enumerate(donors)}
+    order = sorted(range(len(recipe.photos)), key=lambda at: (recipe.photos[at].identity, recipe.photos[at].digest))
+    rank = {at: n for n, at in enumerate(order)}
+    allowed = tuple(
+        tuple(
+            place[name]
+            for at in sorted(photos, key=rank.__getitem__)  # as in the key: the order of a source's photos is no matter
+            if (name := (recipe.photos[at].identity, recipe.photos[at].digest)) in place
+        )
+        for photos in planned.allowed
+    )
+    return Kit(recipe.engine if swaps else None, landmarker, tuple(donors), allowed, recipe.working_size)
+
+
+def _about(recipe: Recipe) -> Json:
+    size = recipe.working_size
+    return {
+        "engine": recipe.engine_fingerprint,
+        "landmarker": recipe.landmarker.fingerprint,
+        "source": recipe.source.name if recipe.source is not None else "",
+        "working_size": list(size) if isinstance(size, tuple) else size,
+        "seed": recipe.seed,
+    }
+
+
+def _check_workers(workers: int | str) -> None:
+    if workers != "auto" and (not isinstance(workers, int) or workers < 0):
+        raise ConfigError(f"workers must be 'auto' or a number from 0 on, got {workers!r}.")
+
+
+def _processes(workers: int | str, tasks: int, engine: SwapEngine | None) -> int:
+    """How many processes to start; 0: none, work here."""
+    if isinstance(workers, int):
+        return min(workers, tasks)
+    if getattr(engine, "device", "cpu") != "cpu":
+        return 1  # it owns the device; this process never touches it
+    return 0 if tasks <= SMALL_JOB else min(len(os.sched_getaffinity(0)), -(-tasks // SMALL_JOB))
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _opened(store: SwapStore | str | Path) -> SwapStore:
+    return store if isinstance(store, SwapStore) else SwapStore(store)
+
+
+def _report(
+    frames: LabelledFrames, before: Entries, after: Entries, done: Sequence[Done], seconds: float
+) -> MaterialiseReport:
+    swapped = after["status"] == SWAPPED
+    known = (before["shard"] >= 0) & (before["status"] == SWAPPED)
+    reasons: Mapping[Any, int] = Counter(after["status"][~swapped & (after["shard"] >= 0)].tolist())
+    return MaterialiseReport(
+        made=int((swapped & ~known & (after["shard"] >= 0)).sum()),
+        reused=int(known.sum()),
+        skipped=sum(reasons.values()),
+        by_reason={STATUSES[code]: count for code, count in sorted(reasons.items())},
+        seconds=seconds,
+        frames_decoded=sum(one.decoded for one in done),
+        faces_detected=sum(one.detected for one in done),
+        failures=tuple(f"{frames.ref(one.index)}: {one.error}" for one in done if one.error),
+    )
