@@ -22,7 +22,7 @@ demo: $(VENV)/.installed
 	@for setup in $(SETUPS); do \
 		$(BIN)/python train/run.py setup=$$setup +experiment=demo hydra.run.dir=$(RUNS)/$$setup || exit $$?; \
 	done
-	@$(BIN)/python -m fsa_data.evaluate.table $(addprefix $(RUNS)/,$(SETUPS))
+	@$(BIN)/fsa compare $(addprefix $(RUNS)/,$(SETUPS))
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

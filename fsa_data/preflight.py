@@ -51,8 +51,8 @@ def problems(environment: Path) -> list[str]:
         free_gb = shutil.disk_usage(environment.absolute().parent).free / 1e9
         if free_gb < ENVIRONMENT_GB:
             found.append(
-                f"Only {free_gb:.1f} GB are free where {environment} will be made; it takes about {ENVIRONMENT_GB:.0f} GB. "
-                "Free some, or choose another place: make VENV=/elsewhere/venv"
+                f"Only {free_gb:.1f} GB are free where {environment} will be made; it takes about "
+                f"{ENVIRONMENT_GB:.0f} GB. Free some, or choose another place: make VENV=/elsewhere/venv"
             )
     return found
 

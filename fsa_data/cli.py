@@ -1,0 +1,241 @@
+"""The command ``fsa``.
+
+Exit codes: 0 done, 1 done with failures (they are listed), 2 wrong input (one message; ``FSA_DEBUG=1`` shows the
+traceback).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fsa_data
+from fsa_data.errors import ConfigError, FsaError, MissingWeightsError, WrongWeightsError
+
+if TYPE_CHECKING:
+    from fsa_data.frames import LabelledFrames
+
+DONE, FAILURES, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+SHOWN_FAILURES = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        return code
+    except FsaError as error:
+        if os.environ.get("FSA_DEBUG") == "1":
+            raise
+        print(f"fsa: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("fsa: interrupted; what was sealed is kept, and the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fsa", description="Face-swap data augmentation for driver action recognition."
+    )
+    parser.add_argument("--version", action="version", version=f"fsa-data {fsa_data.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_materialise(commands)
+    _add_cache(commands)
+    compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
+    compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")
+    compare.set_defaults(run=_compare)
+    weights = commands.add_parser("weights", help="list the model files, where they are found, and their licences")
+    weights.set_defaults(run=_weights)
+    doctor = commands.add_parser("doctor", help="check this installation and say how to mend what is wrong")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_materialise(commands: Any) -> None:
+    command = commands.add_parser(
+        "materialise", help="make every swap that a store lacks", description="Make every swap that a store lacks."
+    )
+    data = command.add_mutually_exclusive_group(required=True)
+    data.add_argument("--csv", type=Path, metavar="FILE", help="frames listed in a CSV: path,subject,label")
+    data.add_argument("--maskdar", type=Path, metavar="DIR", help="folder with MaskDAR's class folders C00 .. C14")
+    data.add_argument("--simdrive", action="store_true", help="the embedded procedural drivers")
+    command.add_argument("--root", type=Path, metavar="DIR", help="what the CSV's relative paths start from")
+    command.add_argument(
+        "-s", "--source", action="append", required=True, help="whose faces to put on; give it again to mix several"
+    )
+    command.add_argument("--source-option", action="append", default=[], metavar="KEY=VALUE")
+    command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
+    command.add_argument("--engine-option", action="append", default=[], metavar="KEY=VALUE")
+    command.add_argument("--store", type=Path, required=True, metavar="DIR", help="where the swaps are kept")
+    command.add_argument(
+        "--working-size",
+        type=_working_size,
+        default=240,
+        metavar="N",
+        help="short side in pixels, HxW, or 'native' (default: %(default)s)",
+    )
+    command.add_argument("--fakes-per-frame", type=int, default=1, metavar="N")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--identity-map", type=Path, metavar="FILE", help="CSV: identity,person")
+    command.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as help)")
+    command.set_defaults(run=_materialise)
+
+
+def _add_cache(commands: Any) -> None:
+    cache = commands.add_parser("cache", help="look into a store").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    for name, run, text in (
+        ("info", _info, "what a store holds"),
+        ("verify", _verify, "read every byte and name what is damaged"),
+    ):
+        command = cache.add_parser(name, help=text)
+        command.add_argument("store", type=Path, metavar="STORE")
+        command.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(run=run)
+
+
+def _materialise(options: argparse.Namespace) -> int:
+    from fsa_data.engines import load_engine
+    from fsa_data.sources import load_source
+    from fsa_data.worker import load_identity_map, materialise
+
+    source = load_source(options.source, _pairs(options.source_option))
+    engine = load_engine(options.engine, _pairs(options.engine_option))
+    identities = load_identity_map(options.identity_map)
+    report = materialise(
+        _frames(options),
+        source,
+        engine,
+        options.store,
+        working_size=options.working_size,
+        fakes_per_frame=options.fakes_per_frame,
+        seed=options.seed,
+        identity_map=identities,
+        workers="auto" if options.workers is None else options.workers,
+    )
+    reasons = ", ".join(f"{reason} {count}" for reason, count in report.by_reason.items())
+    print(
+        f"{options.store}: {report.made} swaps made, {report.reused} reused, {report.skipped} frames without one"
+        f"{f' ({reasons})' if reasons else ''}, {report.seconds:.1f} s"
+    )
+    for failure in report.failures[:SHOWN_FAILURES]:
+        print(f"failed: {failure}", file=sys.stderr)
+    if len(report.failures) > SHOWN_FAILURES:
+        print(f"failed: ... and {len(report.failures) - SHOWN_FAILURES} more", file=sys.stderr)
+    return FAILURES if report.failures else DONE
+
+
+def _frames(options: argparse.Namespace) -> LabelledFrames:
+    from fsa_data.frames import LabelledFrames
+
+    if options.root is not None and options.csv is None:
+        raise ConfigError("--root belongs to --csv: it is what the CSV's relative paths start from.")
+    if options.csv is not None:
+        return LabelledFrames.from_csv(options.csv, options.root)
+    if options.maskdar is not None:
+        return LabelledFrames.from_maskdar(options.maskdar)
+    return LabelledFrames.from_simdrive()
+
+
+def _working_size(text: str) -> int | tuple[int, int] | None:
+    if text == "native":
+        return None
+    try:
+        sizes = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        sizes = []
+    if len(sizes) not in (1, 2) or min(sizes, default=0) < 1:
+        raise argparse.ArgumentTypeError(f"expected e.g. 240, 240x320 or native, got {text!r}")
+    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
+def _pairs(given: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` words as a dictionary; values are JSON where they can be, text otherwise."""
+    pairs = {}
+    for word in given:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ConfigError(f"An option is written KEY=VALUE, got {word!r}.")
+        try:
+            pairs[key] = json.loads(value)
+        except json.JSONDecodeError:
+            pairs[key] = value
+    return pairs
+
+
+def _existing_store(path: Path) -> Any:
+    from fsa_data.store import SwapStore
+
+    if not path.is_dir():
+        raise ConfigError(f"There is no store at {path}.")
+    return SwapStore(path)
+
+
+def _info(options: argparse.Namespace) -> int:
+    info = asdict(_existing_store(options.store).info())
+    if options.json:
+        print(json.dumps(info, indent=2))
+        return DONE
+    for name, value in info.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {count}" for key, count in value.items())
+        elif isinstance(value, list | tuple):
+            value = ", ".join(map(str, value))
+        print(f"{name.replace('_', ' '):<15} {value if value != '' else '-'}")
+    return DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    damages = _existing_store(options.store).verify()
+    if options.json:
+        print(json.dumps([asdict(damage) for damage in damages], indent=2))
+    else:
+        for damage in damages:
+            print(f"{damage.shard}: {damage.what}{f' (key {damage.key})' if damage.key else ''}")
+        print(f"{options.store}: {f'{len(damages)} damaged' if damages else 'every byte is as it was sealed'}")
+    return FAILURES if damages else DONE
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from fsa_data.evaluate import comparison_table
+
+    print(comparison_table(options.runs))
+    return DONE
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from fsa_data import weights
+
+    del options
+    missing = 0
+    for name, spec in weights.WEIGHTS.items():
+        try:
+            found = str(weights.resolve(name))
+        except (MissingWeightsError, WrongWeightsError) as error:
+            found, missing = f"NOT USABLE: {error}", missing + 1
+        print(f"{name}\n  {spec.purpose}\n  licence  {spec.licence}\n  sha256   {spec.sha256}\n  file     {found}")
+    return FAILURES if missing else DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from fsa_data.doctor import examine
+
+    del options
+    wrong = 0
+    for finding in examine():
+        print(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.name:<10} {finding.text}", flush=True)
+        wrong += not finding.ok
+    return FAILURES if wrong else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
