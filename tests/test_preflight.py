@@ -17,7 +17,7 @@ def test_runs_as_a_plain_file_without_the_package(tmp_path: Path) -> None:
 def test_missing_libraries_are_named_with_their_debian_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "SYSTEM_LIBRARIES", {"libno-such.so.9": "no-such9", "libc.so.6": "libc6"})
     assert preflight.missing_packages() == ["no-such9"]
-    assert "apt-get install -y no-such9" in preflight.problems(Path("."))[0]
+    assert "apt-get install -y no-such9" in preflight.problems(Path())[0]
     assert preflight.main([]) == 2
 
 
