@@ -17,6 +17,9 @@ Tone = Literal["near", "any"]
 TONE_LAB = 8.0
 """An identity whose skin is this much further away (CIE76, Lab units) is e times less likely to come first."""
 
+FRINGE = 6.0
+"""An identity whose forehead is covered is exp of this less likely to come first: its brows cannot be seen."""
+
 EXPRESSION_DEG = 30.0
 """Degrees of head pose that one unit of difference in expression counts as much as."""
 
@@ -43,7 +46,7 @@ def choose_donor(
     target: Face,
     donors: Sequence[SourceFace],
     params: Json,
-    tone_of: Callable[[SourceFace], Floats],
+    looks_of: Callable[[SourceFace], tuple[Floats, float]],
     target_tone: Floats,
     tone: Tone = "near",
 ) -> Choice | None:
@@ -58,7 +61,7 @@ def choose_donor(
         target: the face to replace.
         donors: all faces that may be put on.
         params: ``seed`` and ``slot``. Equal seeds prefer equal identities: give different frames different seeds.
-        tone_of: skin tone of a donor, ``(3,)`` float32 Lab.
+        looks_of: skin tone of a donor, ``(3,)`` float32 Lab, and how much of the forehead is free of hair, 0..1.
         target_tone: ``(3,)`` float32 Lab of the target's skin.
         tone: ``"near"`` prefers near skin tones, ``"any"`` does not look at them.
 
@@ -71,16 +74,23 @@ def choose_donor(
     if not photos:
         return None
     seed, slot = int(params["seed"]), int(params["slot"])
-    apart = {
-        identity: float(np.linalg.norm(np.mean([tone_of(d) for d in own], axis=0) - target_tone))
-        for identity, own in photos.items()
-    }
-    weight = -1 / TONE_LAB if tone == "near" else 0.0
-    order = sorted(photos, key=lambda name: (-(gumbel(seed, name) + weight * apart[name]), name))
+    looks = {identity: _average([looks_of(donor) for donor in own]) for identity, own in photos.items()}
+    apart = {identity: float(np.linalg.norm(own[0] - target_tone)) for identity, own in looks.items()}
+
+    def rank(identity: str) -> tuple[float, str]:
+        unlikely = FRINGE * (1 - looks[identity][1]) + (apart[identity] / TONE_LAB if tone == "near" else 0)
+        return unlikely - gumbel(seed, identity), identity
+
+    order = sorted(photos, key=rank)
     identity = order[slot % len(order)]
     nearest = sorted(photos[identity], key=lambda d: (_unlikeness(target, d.face), d.digest))
     donor = nearest[(slot // len(order)) % len(nearest)]
     return Choice(donor, pose_distance_deg(target, donor.face), apart[identity])
+
+
+def _average(looks: Sequence[tuple[Floats, float]]) -> tuple[Floats, float]:
+    """Of several photos of one identity."""
+    return np.mean([tone for tone, _ in looks], axis=0), float(np.mean([bare for _, bare in looks]))
 
 
 def gumbel(seed: int, name: str) -> float:

@@ -17,19 +17,17 @@ import numpy as np
 from fsa_data import mesh
 from fsa_data.engines.donors import Choice, Tone, choose_donor
 from fsa_data.engines.surface import facing, surface
-from fsa_data.engines.texture import Texture, TextureCache, vertex_colours
+from fsa_data.engines.texture import Texture, TextureCache, skin_of, vertex_colours
 from fsa_data.errors import ConfigError
 from fsa_data.faces import eyes_mask, face_size_px, mouth_mask
 from fsa_data.merge import (
     MergeOptions,
     blend,
     lab_to_rgb,
-    lab_transfer,
+    move_detail,
     rgb_to_lab,
-    robust_statistics,
-    robust_weight,
-    smooth_difference,
     soft_mask,
+    tone_gains,
 )
 from fsa_data.types import Box, Face, Floats, Image, Json, Reason, SourceFace, Swap
 
@@ -96,14 +94,15 @@ class MeshWarp:
         drawn = Box.around(points)
         box = Box(drawn.x - 2, drawn.y - 2, drawn.w + 4, drawn.h + 4).clipped(*frame.shape[:2])
         canvas = _Canvas.read(frame, box, points)
-        choice = choose_donor(target, donors, params, self._tone_of, canvas.tone, self.options.tone)
+        choice = choose_donor(target, donors, params, self._looks_of, canvas.tone, self.options.tone)
         if choice is None:
             return Swap(Reason.NO_DONOR)
         patch = self._draw(canvas, target, self._texture(choice.donor))
         return Swap(Reason.SWAPPED, choice.donor.identity, box, patch, _notes(choice))
 
-    def _tone_of(self, donor: SourceFace) -> Floats:
-        return self._texture(donor).tone
+    def _looks_of(self, donor: SourceFace) -> tuple[Floats, float]:
+        texture = self._texture(donor)
+        return texture.tone, texture.bare
 
     def _limits(self, frame: Image, target: Face) -> Reason | None:
         options = self.options
@@ -123,14 +122,15 @@ class MeshWarp:
         fragments = mesh.rasterise(canvas.points, face.triangles, canvas.box, cull="back")
         picture, sx, sy = texture.level(canvas.size)
         scale = np.array([sx, sy], np.float32)
-        change = self._colours(canvas, texture)
+        shown = texture.shown * (1 - canvas.hair) * np.clip((canvas.facing - 0.05) / 0.3, 0, 1)
         attributes = np.concatenate(
             [
                 texture.points_px[:, :2] * scale,
                 texture.points_px[face.mirror, :2] * scale,
                 texture.own[:, None],
-                (texture.shown * np.clip((canvas.facing - 0.05) / 0.3, 0, 1))[:, None],
-                change,
+                shown[:, None],
+                texture.base,
+                self._goal(canvas, texture),
             ],
             axis=1,
         ).astype(np.float32)
@@ -141,7 +141,8 @@ class MeshWarp:
         if float(own[covered].min(initial=1)) < 0.99:
             colours = own * colours + (1 - own) * _remap(picture, values[..., 2:4])
         lab = rgb_to_lab(np.asarray(colours + 0.5, np.uint8))
-        drawn = lab_to_rgb(lab * values[..., 6:9] + values[..., 9:12])
+        gains = tone_gains(texture.tone, canvas.tone, self.merge.contrast * self.merge.colour)
+        drawn = lab_to_rgb(move_detail(lab, values[..., 6:9], values[..., 9:12], gains))
         alpha = soft_mask(covered.astype(np.uint8), self.merge.erode * canvas.size, self.merge.feather * canvas.size)
         alpha *= np.clip(values[..., 5], 0, 1)
         kept = np.maximum(eyes_mask(canvas.points, canvas.box), mouth_mask(canvas.points, canvas.box))
@@ -149,21 +150,12 @@ class MeshWarp:
         alpha *= 1 - kept.astype(np.float32) / 255
         return blend(canvas.image, drawn, alpha)
 
-    def _colours(self, canvas: _Canvas, texture: Texture) -> Floats:
-        """Gain and offset of the donor's Lab colours at each vertex, ``(468, 6)``."""
-        face = surface()
-        weight = face.skin * np.clip(canvas.facing, 0, 1) * canvas.inside * texture.shown
-        if weight.sum() < 1:
-            weight = canvas.inside + np.float32(1e-3)
-        source = robust_statistics(texture.lab, weight)
-        goal = robust_statistics(canvas.lab, weight)
-        moved = lab_transfer(texture.lab, source, goal, self.merge.colour, self.merge.contrast)
-        zero = lab_transfer(np.zeros((1, 3), np.float32), source, goal, self.merge.colour, self.merge.contrast)
-        gain = lab_transfer(np.ones((1, 3), np.float32), source, goal, self.merge.colour, self.merge.contrast) - zero
-        difference = canvas.lab - moved
-        slow = smooth_difference(face.kernel, difference, robust_weight(difference, weight))
-        offset = zero + self.merge.shading * slow
-        return np.concatenate([np.broadcast_to(gain, offset.shape), offset], axis=1)
+    def _goal(self, canvas: _Canvas, texture: Texture) -> Floats:
+        """Slow colour that the new face shall have at each vertex, ``(468, 3)``."""
+        light = canvas.base - canvas.tone
+        own_light = texture.base - texture.tone
+        tone = texture.tone + self.merge.colour * (canvas.tone - texture.tone)
+        return np.asarray(tone + own_light + self.merge.shading * (light - own_light), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +167,9 @@ class _Canvas:
     points: Floats
     size: float
     facing: Floats
-    inside: Floats
-    lab: Floats
     tone: Floats
+    base: Floats
+    hair: Floats
 
     @classmethod
     def read(cls, frame: Image, box: Box, points: Floats) -> _Canvas:
@@ -187,9 +179,8 @@ class _Canvas:
         size = face_size_px(points)
         lab = vertex_colours(image, local, size)
         turned = facing(points, surface().triangles)
-        skin = lab[(surface().skin > 0) & (inside > 0) & (turned > 0.3)]
-        tone = np.median(skin if len(skin) else lab, axis=0).astype(np.float32)
-        return cls(box, image, points, size, turned, inside, lab, tone)
+        tone, base, hanging = skin_of(lab, surface().skin * np.clip((turned - 0.1) / 0.3, 0, 1) * inside)
+        return cls(box, image, points, size, turned, tone, base, hanging)
 
 
 def _remap(picture: Image, xy_px: Floats) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data import mesh
 from fsa_data.merge import smoothing_kernel
@@ -13,6 +14,12 @@ from fsa_data.types import Box, Floats, Ints
 
 GRAZING = (0.10, 0.40)
 """Cosine between normal and view at which a vertex is not seen at all, and at which it is seen well."""
+
+HAIR = (0.30, 0.50)
+"""Loss of lightness against the skin at which a forehead vertex begins to count as hair, and is nothing else."""
+
+_BROWS_CM = 5.2
+"""Height of the brows on the canonical face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,14 @@ class Surface:
         triangles: ``(898, 3)`` int32.
         mirror: ``(468,)`` int32, the vertex on the other side.
         skin: ``(468,)`` float32 in 0..1, 0 on eyes, brows, lips and nostrils.
+        forehead: ``(468,)`` bool, above the brows: where hair may hang.
         kernel: ``(468, 468)`` float32 smoothing weights: wide inside, narrow along the oval.
     """
 
     triangles: Ints
     mirror: Ints
     skin: Floats
+    forehead: NDArray[np.bool_]
     kernel: Floats
 
 
@@ -40,11 +49,13 @@ def surface() -> Surface:
     apart = np.square(vertices[None] * np.array([-1, 1, 1], np.float32) - vertices[:, None]).sum(axis=2)
     mirror = apart.argmin(axis=1).astype(np.int32)
     oval = _distance_cm(vertices, mesh.FACE_OVAL)
+    skin = _skin(vertices)
     sigma = 1.0 + 1.2 * np.clip(oval / 4.0, 0, 1)
     return Surface(
         triangles=face.triangles,
         mirror=mirror,
-        skin=_skin(vertices),
+        skin=skin,
+        forehead=(skin > 0) & (vertices[:, 1] > _BROWS_CM),
         kernel=smoothing_kernel(vertices, sigma.astype(np.float32)),
     )
 
@@ -112,3 +123,26 @@ def seen(points_px: Floats, triangles: Ints, box: Box) -> Floats:
     size = np.ptp(points_px[:, 0]) + np.ptp(points_px[:, 1])
     behind = np.isfinite(front) & (points_px[:, 2] > front + 0.03 * size)
     return np.asarray(turned * inside * ~behind, np.float32)
+
+
+def hair(lab: Floats, tone: Floats) -> Floats:
+    """Where hair hangs over the forehead: there it is far darker than the face's skin.
+
+    Told by colour alone, so dark hair on dark skin is not seen; then it hardly shows either.
+
+    Args:
+        lab: ``(468, 3)`` float32 colour of each vertex.
+        tone: ``(3,)`` float32 Lab of the skin.
+
+    Returns:
+        ``(468,)`` float32 in 0..1; 0 below the brows.
+    """
+    darker = (tone[0] - lab[:, 0]) / max(float(tone[0]), 1.0)
+    low, high = HAIR
+    face = surface()
+    hanging = np.clip((darker - low) / (high - low), 0, 1) * face.forehead
+    spread = hanging.copy()
+    corners = hanging[face.triangles]
+    # strands reach beyond the vertices they were seen at
+    np.maximum.at(spread, face.triangles, corners.max(axis=1, keepdims=True))
+    return np.asarray(spread, np.float32)

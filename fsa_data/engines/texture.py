@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from fsa_data import mesh
-from fsa_data.engines.surface import Surface, seen, surface
+from fsa_data.engines.surface import Surface, hair, seen, surface
 from fsa_data.faces import face_size_px
-from fsa_data.merge import rgb_to_lab
+from fsa_data.merge import rgb_to_lab, robust_weight, slow_colour
 from fsa_data.types import Box, Floats, Image, SourceFace
 
 BLUR = 0.02
@@ -29,11 +29,13 @@ class Texture:
         donor: the face itself.
         points_px: ``(468, 3)`` float32, its mesh in its picture.
         size_px: size of the face.
-        seen: ``(468,)`` float32 in 0..1, how well the photo shows each vertex.
+        seen: ``(468,)`` float32 in 0..1, how well the photo shows the skin of each vertex.
         own: ``(468,)`` float32 in 0..1, share of a vertex's colour that comes from its own side, the rest from the
             mirrored one.
         shown: ``(468,)`` float32 in 0..1, how well either side shows it.
+        bare: 0..1, how much of the forehead is free of hair.
         lab: ``(468, 3)`` float32, colour of each vertex, sides mixed.
+        base: ``(468, 3)`` float32, slow colour of the skin around each vertex.
         tone: ``(3,)`` float32, median Lab of the skin.
         levels: pictures of falling size (each ``_STEP`` smaller), ``(h, w, 3)`` uint8.
     """
@@ -44,7 +46,9 @@ class Texture:
     seen: Floats
     own: Floats
     shown: Floats
+    bare: float
     lab: Floats
+    base: Floats
     tone: Floats
     levels: tuple[Image, ...]
 
@@ -93,25 +97,45 @@ def make_texture(donor: SourceFace) -> Texture:
     points = np.ascontiguousarray(donor.face.points_px[: mesh.VERTICES], np.float32)
     height, width = donor.image.shape[:2]
     size = face_size_px(points)
-    direct = seen(points, face.triangles, Box(0, 0, width, height))
-    mirrored = direct[face.mirror]
-    own = direct / np.maximum(direct + mirrored * (1 - direct), 1e-6)
-    shown = np.clip(direct + mirrored * (1 - direct), 0, 1)
-    own = np.where(shown > 0, own, 1).astype(np.float32)
     lab = vertex_colours(donor.image, points, size)
+    direct = seen(points, face.triangles, Box(0, 0, width, height))
+    direct = np.asarray(direct * (1 - skin_of(lab, face.skin * direct)[2]), np.float32)
+    mirrored = direct[face.mirror]
+    shown = np.asarray(direct + mirrored * (1 - direct), np.float32)
+    own = np.where(shown > 0, direct / np.maximum(shown, 1e-6), 1).astype(np.float32)
     lab = own[:, None] * lab + (1 - own)[:, None] * lab[face.mirror]
-    skin = lab[(face.skin > 0) & (shown > 0.3)]
+    lab = lab.astype(np.float32)
+    tone, base, _ = skin_of(lab, face.skin * shown)
     return Texture(
         donor=donor,
         points_px=points,
         size_px=size,
         seen=direct,
         own=own,
-        shown=shown.astype(np.float32),
-        lab=lab.astype(np.float32),
-        tone=np.median(skin if len(skin) else lab, axis=0).astype(np.float32),
+        shown=shown,
+        bare=float(shown[face.forehead].mean()),
+        lab=lab,
+        base=base,
+        tone=tone,
         levels=_levels(donor.image, size),
     )
+
+
+def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Tone, slow colour and hair of a face.
+
+    Args:
+        lab: ``(468, 3)`` float32 colour of each vertex.
+        weight: ``(468,)`` float32, how much each vertex tells about the skin.
+
+    Returns:
+        ``(3,)`` tone, ``(468, 3)`` slow colour and ``(468,)`` hair, as in :class:`Texture`.
+    """
+    skin = lab[weight > 0.3]
+    tone = np.median(skin if len(skin) else lab, axis=0).astype(np.float32)
+    hanging = hair(lab, tone)
+    base = slow_colour(surface().kernel, lab, robust_weight(lab, weight * (1 - hanging)), tone)
+    return tone, base, hanging
 
 
 def vertex_colours(image: Image, points_px: Floats, size_px: float) -> Floats:

@@ -83,6 +83,7 @@ class MediapipeLandmarker:
     def __init__(self, options: MediapipeOptions | None = None) -> None:
         self.options = options or MediapipeOptions()
         self._pid = -1
+        self._warm = False
         self._landmarks: Any = None
         self._detector: Any = None
 
@@ -113,11 +114,14 @@ class MediapipeLandmarker:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"An image must be (H, W, 3) uint8 RGB; got {image.shape} {image.dtype}.")
-        if self._pid != os.getpid():
-            with chatter_held_back():  # the first run of each network talks, too
+        if self._pid == os.getpid() and self._warm:
+            return self._find(image)
+        with chatter_held_back():  # each network's first run talks too, and that of the last needs a face
+            if self._pid != os.getpid():
                 self._open()
-                return self._find(image)
-        return self._find(image)
+            faces = self._find(image)
+        self._warm = bool(faces)
+        return faces
 
     def _find(self, image: Image) -> list[Face]:
         faces = self._look(image, Box(0, 0, image.shape[1], image.shape[0]))
@@ -195,7 +199,7 @@ class MediapipeLandmarker:
                 min_detection_confidence=self.options.min_confidence,
             )
         )
-        self._pid = os.getpid()
+        self._pid, self._warm = os.getpid(), False
         _OPEN.update([self._landmarks, self._detector])
 
     def close(self) -> None:

@@ -1,9 +1,17 @@
 """Putting a new face back: colour, light, soft masks, blending. Plain functions on arrays, shared by all engines."""
 
-from fsa_data.merge.colour import ColourStatistics, lab_to_rgb, lab_transfer, rgb_to_lab, robust_statistics
+from fsa_data.merge.colour import (
+    ColourStatistics,
+    lab_to_rgb,
+    lab_transfer,
+    move_detail,
+    rgb_to_lab,
+    robust_statistics,
+    tone_gains,
+)
 from fsa_data.merge.mask import blend, soft_mask
 from fsa_data.merge.options import MergeOptions, merge_options
-from fsa_data.merge.shading import robust_weight, smooth_difference, smoothing_kernel
+from fsa_data.merge.shading import robust_weight, slow_colour, smoothing_kernel
 
 __all__ = [
     "ColourStatistics",
@@ -12,10 +20,12 @@ __all__ = [
     "lab_to_rgb",
     "lab_transfer",
     "merge_options",
+    "move_detail",
     "rgb_to_lab",
     "robust_statistics",
     "robust_weight",
-    "smooth_difference",
+    "slow_colour",
     "smoothing_kernel",
     "soft_mask",
+    "tone_gains",
 ]

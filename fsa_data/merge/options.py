@@ -17,11 +17,12 @@ class MergeOptions:
     """
 
     colour: float = 1.0
-    """0 keeps the donor's colours, 1 gives the face the target's mean colour."""
-    contrast: float = 0.5
-    """0 keeps the donor's contrast, 1 gives the face the spread of the target's colours (within limits)."""
+    """0 keeps the donor's skin tone, 1 gives the face the target's."""
+    contrast: float = 1.0
+    """0 keeps the donor's contrasts, 1 scales them with the skin tone, so that brows do not turn black on a darker
+    target nor grey on a lighter one."""
     shading: float = 1.0
-    """How much of the target's low-frequency light is taken over, 0..1."""
+    """How much of the target's light over the face is taken in place of the donor's, 0..1."""
     erode: float = 0.0
     """How far inside the outline the new face begins."""
     feather: float = 0.10

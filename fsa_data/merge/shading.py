@@ -1,9 +1,9 @@
-"""Light: the slow part of the difference between two faces, smoothed over the surface instead of the image.
+"""Light: the slow part of a face's colours, smoothed over the surface instead of the image.
 
-A face's light changes slowly over its surface; brows, beards and skin detail do not. The difference of two faces is
-therefore measured at the vertices of the mesh, robustly, and smoothed by kernel regression (Nadaraya, 1964; Watson,
-1964) over the canonical surface. Smoothing on the surface needs no image filter, bleeds no background into the
-cheeks, and costs one small matrix product.
+Light changes slowly over a face; brows, spots and creases do not. The colours of bare skin are therefore read at the
+vertices of the mesh and smoothed by kernel regression (Nadaraya, 1964; Watson, 1964) over the canonical surface: no
+image filter, no background that bleeds into the cheeks, one small matrix product. Detail is what differs from that,
+and moving a face's detail from one slow colour to another changes its tone and its light together.
 """
 
 from __future__ import annotations
@@ -27,38 +27,39 @@ def smoothing_kernel(vertices_cm: Floats, sigma_cm: Floats) -> Floats:
     return np.exp(-apart / (2 * np.square(sigma_cm)[:, None])).astype(np.float32)
 
 
-def smooth_difference(kernel: Floats, difference: Floats, weight: Floats, prior: float = 0.05) -> Floats:
-    """The slow part of a difference of colours.
+def slow_colour(kernel: Floats, lab: Floats, weight: Floats, tone: Floats, prior: float = 0.05) -> Floats:
+    """Colour that the bare skin has around each vertex: tone and light, without brows, lips and detail.
 
     Args:
         kernel: ``(N, N)`` float32 of :func:`smoothing_kernel`.
-        difference: ``(N, C)`` float32 measured at the vertices.
+        lab: ``(N, 3)`` float32 colour of each vertex.
         weight: ``(N,)`` float32, at least 0; vertices of weight 0 are filled from their neighbours.
-        prior: weight of "no difference"; decides where nothing is measured.
+        tone: ``(3,)`` float32, the colour where nothing near is measured.
+        prior: weight of ``tone`` in the average.
 
     Returns:
-        ``(N, C)`` float32.
+        ``(N, 3)`` float32.
     """
-    columns = np.concatenate([difference * weight[:, None], weight[:, None]], axis=1)
+    columns = np.concatenate([(lab - tone) * weight[:, None], weight[:, None]], axis=1)
     sums = kernel @ columns
-    return np.asarray(sums[:, :-1] / (sums[:, -1:] + np.float32(prior)), np.float32)
+    return np.asarray(tone + sums[:, :-1] / (sums[:, -1:] + np.float32(prior)), np.float32)
 
 
-def robust_weight(difference: Floats, weight: Floats, tolerance: float = 2.0) -> Floats:
-    """Lower the weight of differences that lie far from the rest (Cauchy weights on the worst channel).
+def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats:
+    """Lower the weight of colours that lie far from the rest: hair, spectacle rims, glare (Cauchy weights).
 
     Args:
-        difference: ``(N, C)`` float32.
+        lab: ``(N, C)`` float32.
         weight: ``(N,)`` float32.
-        tolerance: at this many (robust) standard deviations the weight is halved.
+        tolerance: at this many (robust) standard deviations on the worst channel the weight is halved.
 
     Returns:
         ``(N,)`` float32.
     """
-    used = difference[weight > 0]
+    used = lab[weight > 0]
     if len(used) == 0:
         return weight
     centre = np.median(used, axis=0)
     scale = np.maximum(1.4826 * np.median(np.abs(used - centre), axis=0), 1.0) * tolerance
-    worst = (np.abs(difference - centre) / scale).max(axis=1)
+    worst = (np.abs(lab - centre) / scale).max(axis=1)
     return np.asarray(weight / (1 + np.square(worst)), np.float32)
