@@ -1,0 +1,251 @@
+"""The car around one driver: light, clothes, seat, windows and what passes behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fsa_data.simdrive.atlas import Tile, put
+from fsa_data.simdrive.randomness import Stream, generator
+from fsa_data.simdrive.shapes import Vectors, normalised
+from fsa_data.simdrive.texture import smoothed_noise
+from fsa_data.types import Image
+
+FRAME_WIDTH, FRAME_HEIGHT = 384, 288
+SUPERSAMPLE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How a scene is lit.
+
+    Attributes:
+        key: ``(3,)`` unit vector towards the main light.
+        key_colour: ``(3,)`` its strength per channel.
+        fill: ``(3,)`` unit vector towards the weaker light.
+        fill_colour: ``(3,)`` its strength per channel.
+        sky: ``(3,)`` ambient light from above.
+        ground: ``(3,)`` ambient light from below.
+    """
+
+    key: Vectors
+    key_colour: Vectors
+    fill: Vectors
+    fill_colour: Vectors
+    sky: Vectors
+    ground: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Cabin:
+    """What does not change during one subject's drive.
+
+    Attributes:
+        light: of the scene.
+        exposure: of the camera, about 1.
+        short_sleeves: whether the forearms are bare.
+        collar_cm: thickness of the collar.
+        seat_tint: ``(3,)`` 0..1.
+        prop_tints: ``(3, 3)`` 0..1, phone, bottle, cup.
+        mask_tint: ``(3,)`` 0..1.
+        inside: ``(432, 576, 3)`` float32, painted interior.
+        window: ``(432, 576, 1)`` float32 in 0..1, where the outside shows.
+        outside: ``(432, 1536, 3)`` float32, scenery to shift past the windows.
+        tiles: pictures for the atlas.
+    """
+
+    light: Light
+    exposure: float
+    short_sleeves: bool
+    collar_cm: float
+    seat_tint: Vectors
+    prop_tints: Vectors
+    mask_tint: Vectors
+    inside: NDArray[np.float32]
+    window: NDArray[np.float32]
+    outside: NDArray[np.float32]
+    tiles: dict[Tile, Image]
+
+
+@lru_cache(maxsize=16)
+def cabin(seed: int, index: int) -> Cabin:
+    """The cabin of subject ``index`` of a seed, kept per subject."""
+    rng = generator(Stream.CABIN, seed, index)
+    warm = np.array([1.0, 1.0, 1.0]) + rng.uniform(-0.05, 0.05) * np.array([1.0, 0.1, -1.1])
+    # light comes through the windscreen from one side, as often left as right over the subjects
+    side = 1.0 if (index + seed) % 2 else -1.0
+    key = normalised([side * rng.uniform(0.35, 1.0), rng.uniform(0.45, 0.9), rng.uniform(0.6, 1.0)])
+    fill = normalised([-side * rng.uniform(0.6, 1.0), 0.1, 0.7])
+    ambient = rng.uniform(0.44, 0.58)
+    strength = rng.uniform(0.5, 0.68)
+    light = Light(
+        key,
+        strength * warm * np.array([1.03, 1.0, 0.96]),
+        fill,
+        rng.uniform(0.1, 0.22) * warm * np.array([0.96, 1.0, 1.06]),
+        ambient * warm * np.array([0.98, 1.0, 1.04]),
+        0.62 * ambient * warm * np.array([1.05, 1.0, 0.94]),
+    )
+    trim = _muted(rng, 0.14, rng.uniform(0.16, 0.55))
+    inside, window = _interior(trim, rng)
+    outside = _scenery(rng)
+    return Cabin(
+        light=light,
+        exposure=float(rng.uniform(0.92, 1.08)),
+        short_sleeves=bool(rng.random() < 0.35),
+        collar_cm=float(rng.choice([0.55, 0.9, 1.5])),
+        seat_tint=_muted(rng, 0.2, rng.uniform(0.2, 0.6)),
+        prop_tints=np.stack([_muted(rng, 0.3, v) for v in (rng.uniform(0.1, 0.3), 0.62, 0.7)]),
+        mask_tint=np.array(
+            [(0.62, 0.80, 0.93), (0.95, 0.95, 0.94), (0.13, 0.13, 0.15), (0.93, 0.78, 0.82)][
+                rng.choice(4, p=[0.5, 0.25, 0.15, 0.1])
+            ]
+        ),
+        inside=inside,
+        window=window,
+        outside=outside,
+        tiles={
+            Tile.CLOTH: _cloth(rng),
+            Tile.SEAT: _fabric(rng),
+            Tile.LABEL: _label(rng),
+            Tile.CUP: _label(rng),
+            Tile.SCREEN: _screen(),
+        },
+    )
+
+
+def _muted(rng: np.random.Generator, saturation: float, value: float) -> Vectors:
+    """A colour of this brightness, 0..1, that strays from grey by ``saturation``."""
+    hue = rng.uniform(0, 2 * np.pi)
+    shift = saturation * np.cos(hue - np.array([0.0, 2.0944, 4.1888]))
+    colour: Vectors = np.clip(value * (1 + shift), 0.04, 0.95)
+    return colour
+
+
+def _cloth(rng: np.random.Generator) -> Image:
+    base = 255 * _muted(rng, 0.45, rng.uniform(0.16, 0.82))
+    other = 255 * _muted(rng, 0.45, rng.uniform(0.2, 0.85))
+    v, u = np.mgrid[0:128, 0:128] / 128.0
+    kind = int(rng.integers(5))
+    stripe = (np.sin(2 * np.pi * v * 26) > 0.35).astype(np.float64)
+    across = (np.sin(2 * np.pi * u * 14) > 0.3).astype(np.float64)
+    pattern = {0: 0 * v, 1: stripe, 2: 0.5 * stripe + 0.5 * across, 3: (v > 0.52) * 1.0, 4: 0 * v}[kind]
+    picture = base + (0.55 if kind != 3 else 1.0) * pattern[..., None] * (other - base)
+    folds = 1 + 0.05 * smoothed_noise(rng, (128, 128), 8) + 0.02 * smoothed_noise(rng, (128, 128), 1.2)
+    return np.clip(picture * folds[..., None], 0, 255).astype(np.uint8)
+
+
+def _fabric(rng: np.random.Generator) -> Image:
+    light = 222 + 9 * smoothed_noise(rng, (128, 128), 1.0) + 8 * smoothed_noise(rng, (128, 128), 12)
+    for at in (40, 88):
+        light[:, at - 1 : at + 1] *= 0.72
+    return np.clip(np.repeat(light[..., None], 3, 2), 0, 255).astype(np.uint8)
+
+
+def _label(rng: np.random.Generator) -> Image:
+    ground, ink = 255 * _muted(rng, 0.6, 0.6), 255 * _muted(rng, 0.6, 0.35)
+    picture = np.ones((64, 64, 1)) * ground
+    picture[22:42] = ink
+    picture[29:35, 16:48] = 235
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _screen() -> Image:
+    picture = np.full((64, 64, 3), 36, np.uint8)
+    picture[8:56, 12:52] = (120, 150, 190)
+    picture[14:20, 16:48] = 235
+    picture[26:32, 16:40] = 235
+    return picture
+
+
+def _scenery(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Sky, a far row of trees or houses, and road, blurred as a near focus blurs it."""
+    height, width = int(FRAME_HEIGHT * SUPERSAMPLE), 1536
+    row = np.linspace(0, 1, height)[:, None, None]
+    sky = np.array([198, 214, 232]) * rng.uniform(0.85, 1.1) * (1 - 0.1 * row) + 0 * row
+    picture = np.repeat(sky, width, axis=1)
+    horizon = rng.uniform(0.40, 0.48)
+    line = horizon - 0.05 - 0.05 * np.abs(smoothed_noise(rng, (64, width), 22)[32])
+    far = np.array([(96, 112, 80), (128, 122, 114), (108, 104, 100)][rng.integers(3)]) * rng.uniform(0.8, 1.2)
+    near = np.array([122, 122, 120]) * rng.uniform(0.8, 1.1)
+    rows = row[..., 0]
+    picture = np.where(
+        (rows > line)[..., None], far * (1 + 0.12 * smoothed_noise(rng, (height, width), 9)[..., None]), picture
+    )
+    picture = np.where((rows > horizon + 0.06)[..., None], near, picture)
+    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 4)
+
+
+def _interior(trim: Vectors, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The inside of the car behind the driver, seen from the dashboard, and where its windows are."""
+    height, width = int(FRAME_HEIGHT * SUPERSAMPLE), int(FRAME_WIDTH * SUPERSAMPLE)
+    row = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    shade = 255 * trim.astype(np.float32)
+    picture = np.repeat(shade * (0.75 - 0.35 * row), width, axis=1)
+    roof = 255 * np.clip(trim * 0.4 + 0.42, 0, 0.9).astype(np.float32)
+    jig = rng.uniform(-0.012, 0.012, 8)
+    _polygon(picture, [(0, 0), (1, 0), (1, 0.10), (0.80, 0.14), (0.28, 0.16), (0, 0.11)], roof, 3)
+    window = np.zeros((height, width, 1), np.float32)
+    panes = (
+        [(0.0, 0.13), (0.13, 0.17 + jig[0]), (0.17, 0.44 + jig[1]), (0.0, 0.50)],
+        [(0.28, 0.21 + jig[2]), (0.70, 0.20 + jig[2]), (0.735, 0.41 + jig[3]), (0.25, 0.42 + jig[3])],
+        [(0.80, 0.17 + jig[4]), (1.0, 0.11), (1.0, 0.56), (0.815, 0.47 + jig[5])],
+    )
+    for pane in panes:
+        frame = [
+            (x + (x - np.mean([p[0] for p in pane])) * 0.09, y + (y - np.mean([p[1] for p in pane])) * 0.12)
+            for x, y in pane
+        ]
+        _polygon(picture, frame, shade * 0.45, 2)
+        _polygon(window, pane, np.ones(1, np.float32), 2)
+    # the seats behind and beside
+    _polygon(picture, [(0.20, 0.47), (0.80, 0.46), (0.86, 0.62), (0.14, 0.64)], shade * 0.55, 4)
+    for x in (0.30, 0.70):
+        _polygon(picture, [(x - 0.06, 0.38), (x + 0.06, 0.38), (x + 0.07, 0.48), (x - 0.07, 0.48)], shade * 0.5, 4)
+    _polygon(picture, [(-0.02, 0.55), (0.16, 0.53), (0.21, 0.64), (0.24, 1.0), (-0.02, 1.0)], shade * 0.7, 4)
+    _polygon(picture, [(0.015, 0.40), (0.12, 0.395), (0.135, 0.52), (0.01, 0.53)], shade * 0.62, 4)
+    hidden = np.zeros_like(window)
+    _polygon(hidden, [(0.015, 0.40), (0.12, 0.395), (0.135, 0.52), (0.01, 0.53)], np.ones(1, np.float32), 4)
+    for x in (0.30, 0.70):
+        _polygon(
+            hidden, [(x - 0.06, 0.38), (x + 0.06, 0.38), (x + 0.07, 0.48), (x - 0.07, 0.48)], np.ones(1, np.float32), 4
+        )
+    # the belt's pillar beside the driver
+    _polygon(
+        picture,
+        [(0.745, 0.13), (0.80, 0.14), (0.825, 0.6), (0.86, 1.0), (0.80, 1.0), (0.765, 0.6)],
+        shade * 0.6 + 14,
+        3,
+    )
+    _polygon(picture, [(0.86, 0.60), (1.0, 0.60), (1.0, 1.0), (0.90, 1.0)], shade * 0.75, 4)
+    picture *= 1 + 0.03 * smoothed_noise(rng, (height, width), 14)[..., None]
+    return picture, window * (1 - hidden)
+
+
+def _polygon(
+    picture: NDArray[np.float32], corners: list[tuple[float, float]], colour: Vectors | NDArray[np.float32], blur: float
+) -> None:
+    """Fill a polygon given in shares of the picture, with a soft edge, in place."""
+    height, width = picture.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(mask, [np.round(np.array(corners) * [width, height]).astype(np.int32)], 255, cv2.LINE_AA)
+    amount = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32)[..., None] / 255
+    picture += amount * (np.asarray(colour, np.float32) - picture)
+
+
+def backdrop(car: Cabin, shift_px: int) -> NDArray[np.float32]:
+    """``(432, 576, 3)`` float32: the interior with the scenery, shifted by some pixels, in its windows."""
+    width = car.inside.shape[1]
+    start = shift_px % (car.outside.shape[1] - width)
+    view = car.outside[:, start : start + width] * 1.04
+    return car.inside + car.window * (view - car.inside)
+
+
+def paint_tiles(atlas: Image, car: Cabin) -> None:
+    """Write the cabin's tiles into an atlas, in place."""
+    for tile, picture in car.tiles.items():
+        put(atlas, tile, picture)
