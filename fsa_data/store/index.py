@@ -140,7 +140,8 @@ def _manifest(directory: Path) -> Index | None:
     """The saved index, or None if there is none that can be used."""
     try:
         # The archive keeps a CRC of each array, so a damaged manifest is noticed here.
-        with np.load(directory / MANIFEST, allow_pickle=False) as saved:
+        content = io.BytesIO((directory / MANIFEST).read_bytes())
+        with np.load(content, allow_pickle=False) as saved:
             if int(saved["format"]) != MANIFEST_FORMAT:
                 return None
             keys = {kind: saved[f"{kind}.keys"] for kind in KINDS}

@@ -18,6 +18,7 @@ from fsa_data.store.codec import FrameFaces
 from fsa_data.store.index import SHARD_NAME, Entries, Index
 from fsa_data.store.keys import Keys, as_hex, packed
 from fsa_data.store.reader import PayloadReader
+from fsa_data.store.shard import Columns
 from fsa_data.store.writer import StoreWriter, sweep, write_atomically
 from fsa_data.types import Image, Json, Swap
 
@@ -74,13 +75,14 @@ class SwapStore:
         self.path = Path(path).absolute()
         self._index: Index | None = None
         self._reader: PayloadReader | None = None
+        self._last: tuple[str, Columns] | None = None
         _open(self.path)
 
     def __repr__(self) -> str:
         return f"SwapStore({str(self.path)!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_index": None, "_reader": None}
+        return {"path": self.path, "_index": None, "_reader": None, "_last": None}
 
     @property
     def index(self) -> Index:
@@ -154,7 +156,7 @@ class SwapStore:
         Raises:
             StoreWriteError: the directory cannot be written.
         """
-        if not os.access(self.path, os.W_OK):
+        if not os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise StoreWriteError(f"The store {self.path} is read-only. Make it writable, or use another directory.")
         sweep(self.path)
         return StoreWriter(self.path, about, trained_on)
@@ -190,9 +192,15 @@ class SwapStore:
         return entry
 
     def _notes(self, entry: Any) -> bytes:
-        columns = shard.read_columns(self.path / self.index.shards[int(entry["shard"])]).columns
+        columns = self._columns_of(self.index.shards[int(entry["shard"])]).columns
         start, end = columns["notes_offset"][int(entry["row"]) : int(entry["row"]) + 2]
         return columns["notes"][start:end].tobytes()
+
+    def _columns_of(self, name: str) -> Columns:
+        """Columns of a shard; the last one asked for is kept, since rows are often read in order."""
+        if self._last is None or self._last[0] != name:
+            self._last = name, shard.read_columns(self.path / name)
+        return self._last[1]
 
 
 def _verified(path: Path) -> list[Damage]:
@@ -208,6 +216,8 @@ def _verified(path: Path) -> list[Damage]:
 def _open(path: Path) -> None:
     """Check that a directory is a store of a known format; make an empty one where there is nothing."""
     marker = path / MARKER
+    if path.exists() and not path.is_dir():
+        raise StoreFormatError(f"{path} is a file; a store is a directory.")
     try:
         version = int(json.loads(marker.read_bytes())["format_version"])
     except FileNotFoundError:
@@ -220,8 +230,6 @@ def _open(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise StoreFormatError(f"{path} is a file; a store is a directory.")
     if path.exists():
         held = sorted(entry.name for entry in path.iterdir())
         if any(SHARD_NAME.match(name) for name in held):
