@@ -23,16 +23,19 @@ from fsa_data.faces import eyes_mask, face_size_px, mouth_mask
 from fsa_data.merge import (
     MergeOptions,
     blend,
+    detail_gains,
     lab_to_rgb,
     move_detail,
     rgb_to_lab,
     soft_mask,
-    tone_gains,
 )
 from fsa_data.types import Box, Face, Floats, Image, Json, Reason, SourceFace, Swap
 
 ALGORITHM_VERSION = 1
 """Raised whenever equal inputs would give other pixels."""
+
+PEOPLE_DIFFER = 0.8
+"""Features that stand out this much less than the donor's are put down to the person, not to the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ class MeshWarp:
         if float(own[covered].min(initial=1)) < 0.99:
             colours = own * colours + (1 - own) * _remap(picture, values[..., 2:4])
         lab = rgb_to_lab(np.asarray(colours + 0.5, np.uint8))
-        gains = tone_gains(texture.tone, canvas.tone, self.merge.contrast * self.merge.colour)
+        gains = detail_gains(texture.tone, canvas.tone, self.merge.contrast * self.merge.colour)
+        gains *= 1 + self.merge.contrast * (_haze(canvas, texture) - 1)
         drawn = lab_to_rgb(move_detail(lab, values[..., 6:9], values[..., 9:12], gains))
         alpha = soft_mask(covered.astype(np.uint8), self.merge.erode * canvas.size, self.merge.feather * canvas.size)
         alpha *= np.clip(values[..., 5], 0, 1)
@@ -167,6 +171,7 @@ class _Canvas:
     points: Floats
     size: float
     facing: Floats
+    lab: Floats
     tone: Floats
     base: Floats
     hair: Floats
@@ -179,8 +184,21 @@ class _Canvas:
         size = face_size_px(points)
         lab = vertex_colours(image, local, size)
         turned = facing(points, surface().triangles)
-        tone, base, hanging = skin_of(lab, surface().skin * np.clip((turned - 0.1) / 0.3, 0, 1) * inside)
-        return cls(box, image, points, size, turned, tone, base, hanging)
+        tone, base, hanging = skin_of(lab, np.clip((turned - 0.1) / 0.3, 0, 1) * inside)
+        return cls(box, image, points, size, turned, lab, tone, base, hanging)
+
+
+def _haze(canvas: _Canvas, texture: Texture) -> float:
+    """How much less than the donor's the target's features stand out, 0.5..1, beyond what people differ in.
+
+    A picture that is hazy, badly lit or blurred has weak brows, lashes, lips and nostrils, whoever it shows.
+    """
+    weight = (surface().skin == 0) * np.clip(canvas.facing, 0, 1) * texture.shown
+    stands_out = []
+    for lab, base, tone in ((canvas.lab, canvas.base, canvas.tone), (texture.lab, texture.base, texture.tone)):
+        depth = np.minimum(lab[:, 0] - base[:, 0], 0) / max(float(tone[0]), 1.0)
+        stands_out.append(float(np.sqrt((weight * depth * depth).sum())))
+    return float(np.clip(stands_out[0] / max(PEOPLE_DIFFER * stands_out[1], 1e-6), 0.5, 1))
 
 
 def _remap(picture: Image, xy_px: Floats) -> Floats:

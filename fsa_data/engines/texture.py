@@ -99,13 +99,13 @@ def make_texture(donor: SourceFace) -> Texture:
     size = face_size_px(points)
     lab = vertex_colours(donor.image, points, size)
     direct = seen(points, face.triangles, Box(0, 0, width, height))
-    direct = np.asarray(direct * (1 - skin_of(lab, face.skin * direct)[2]), np.float32)
+    direct = np.asarray(direct * (1 - skin_of(lab, direct)[2]), np.float32)
     mirrored = direct[face.mirror]
     shown = np.asarray(direct + mirrored * (1 - direct), np.float32)
     own = np.where(shown > 0, direct / np.maximum(shown, 1e-6), 1).astype(np.float32)
     lab = own[:, None] * lab + (1 - own)[:, None] * lab[face.mirror]
     lab = lab.astype(np.float32)
-    tone, base, _ = skin_of(lab, face.skin * shown)
+    tone, base, _ = skin_of(lab, shown)
     return Texture(
         donor=donor,
         points_px=points,
@@ -126,15 +126,17 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
     Args:
         lab: ``(468, 3)`` float32 colour of each vertex.
-        weight: ``(468,)`` float32, how much each vertex tells about the skin.
+        weight: ``(468,)`` float32, how well each vertex is seen.
 
     Returns:
         ``(3,)`` tone, ``(468, 3)`` slow colour and ``(468,)`` hair, as in :class:`Texture`.
     """
-    skin = lab[weight > 0.3]
-    tone = np.median(skin if len(skin) else lab, axis=0).astype(np.float32)
+    face = surface()
+    told = face.skin * weight
+    bare = lab[told > 0.3]
+    tone = np.median(bare if len(bare) else lab, axis=0).astype(np.float32)
     hanging = hair(lab, tone)
-    base = slow_colour(surface().kernel, lab, robust_weight(lab, weight * (1 - hanging)), tone)
+    base = slow_colour(face.kernel, lab, robust_weight(lab, told * (1 - hanging)), tone)
     return tone, base, hanging
 
 

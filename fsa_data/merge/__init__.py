@@ -2,12 +2,12 @@
 
 from fsa_data.merge.colour import (
     ColourStatistics,
+    detail_gains,
     lab_to_rgb,
     lab_transfer,
     move_detail,
     rgb_to_lab,
     robust_statistics,
-    tone_gains,
 )
 from fsa_data.merge.mask import blend, soft_mask
 from fsa_data.merge.options import MergeOptions, merge_options
@@ -17,6 +17,7 @@ __all__ = [
     "ColourStatistics",
     "MergeOptions",
     "blend",
+    "detail_gains",
     "lab_to_rgb",
     "lab_transfer",
     "merge_options",
@@ -27,5 +28,4 @@ __all__ = [
     "slow_colour",
     "smoothing_kernel",
     "soft_mask",
-    "tone_gains",
 ]

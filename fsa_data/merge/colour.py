@@ -103,12 +103,12 @@ def lab_transfer(
     return np.asarray((lab - source.mean) * gain + mean, np.float32)
 
 
-def tone_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0) -> Floats:
-    """How detail must be scaled when skin of one tone becomes skin of another.
+def detail_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0) -> Floats:
+    """How detail must be scaled when it moves from one skin to another.
 
-    Details darker than the skin (brows, lashes, nostrils, lips) absorb a share of the light, so their distance to the
-    skin goes with its lightness: black stays black. Lighter ones are glare, which does not depend on the skin; they
-    only must not burn out. Chroma is bounded by lightness and goes with it.
+    Details darker than the skin (brows, lashes, nostrils, lips) lie between skin and black and keep their place there:
+    black stays black, and no brow turns grey. Lighter ones are glare, which does not depend on the skin; they only
+    must not burn out. Chroma is bounded by lightness and goes with it.
 
     Args:
         source_tone: ``(3,)`` float32 Lab of the skin that the detail was seen on.
@@ -118,9 +118,9 @@ def tone_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0) 
     Returns:
         ``(3,)`` float32: gain of lightness below the skin's, above it, and of a and b.
     """
-    ratio = target_tone[0] / max(float(source_tone[0]), 1.0)
+    depth = target_tone[0] / max(float(source_tone[0]), 1.0)
     room = (100 - target_tone[0]) / max(100 - float(source_tone[0]), 1.0)
-    gains = np.array([np.clip(ratio, 0.4, 1.6), np.clip(room, 0.5, 1.0), np.clip(ratio, 0.4, 1.3)])
+    gains = np.array([np.clip(depth, 0.4, 1.6), np.clip(room, 0.5, 1.0), np.clip(depth, 0.4, 1.3)])
     return np.asarray(1 + contrast * (gains - 1), np.float32)
 
 
@@ -131,7 +131,7 @@ def move_detail(lab: Floats, source_base: Floats, target_base: Floats, gains: Fl
         lab: ``(h, w, 3)`` float32 colours of the face.
         source_base: ``(h, w, 3)`` float32, its slow colour.
         target_base: ``(h, w, 3)`` float32, the slow colour that it shall have.
-        gains: ``(3,)`` float32 of :func:`tone_gains`.
+        gains: ``(3,)`` float32 of :func:`detail_gains`.
 
     Returns:
         ``(h, w, 3)`` float32.
