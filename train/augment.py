@@ -1,0 +1,79 @@
+"""Augmentation of a batch: parameters are drawn first, applying them is a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Params = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How much a frame may change.
+
+    Attributes:
+        shift: greatest shift as a share of the side, 0..0.5.
+        scale: greatest relative change of size, 0..0.5.
+        light: greatest relative change of contrast; half of it is the greatest change of brightness.
+        mirror: share of mirrored frames, 0..1; only classes that may be mirrored, with their label.
+    """
+
+    shift: float
+    scale: float
+    light: float
+    mirror: float
+
+
+def draw_params(strength: Strength, batch: int, generator: torch.Generator) -> Params:
+    """Draw the changes of a batch of B frames.
+
+    Returns:
+        ``size``, ``contrast`` ``(B,)`` factors around 1; ``shift`` ``(B, 2)`` in -1..1 units of the half side (x, y);
+        ``brightness`` ``(B,)``; ``mirror`` ``(B,)`` bool, wishes that the label may refuse. float32 on the CPU.
+    """
+
+    def spread(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator) * 2 - 1
+
+    return {
+        "size": 1 + strength.scale * spread(batch),
+        "shift": 2 * strength.shift * spread(batch, 2),
+        "contrast": 1 + strength.light * spread(batch),
+        "brightness": strength.light / 2 * spread(batch),
+        "mirror": torch.rand(batch, generator=generator) < strength.mirror,
+    }
+
+
+def apply_params(frames: Tensor, labels: Tensor, params: Params, mirror_index: Tensor) -> tuple[Tensor, Tensor]:
+    """Change a batch; mirrored frames change their label with them (left is not right).
+
+    Args:
+        frames: ``(B, 3, H, W)`` float32, any range symmetric around 0.
+        labels: ``(B,)`` int64.
+        params: of :func:`draw_params`.
+        mirror_index: ``(C,)`` int64, label of the mirror image of each class, -1 where there is none.
+
+    Returns:
+        Frames and labels of the same shapes.
+    """
+    partner = mirror_index[labels]
+    mirrored = params["mirror"] & (partner >= 0)
+    labels = torch.where(mirrored, partner, labels)
+    theta = torch.zeros(len(frames), 2, 3, device=frames.device, dtype=frames.dtype)
+    theta[:, 0, 0] = torch.where(mirrored, -params["size"], params["size"])
+    theta[:, 1, 1] = params["size"]
+    theta[:, :, 2] = params["shift"]
+    grid = functional.affine_grid(theta, list(frames.shape), align_corners=False)
+    frames = functional.grid_sample(frames, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    frames = frames * params["contrast"][:, None, None, None] + params["brightness"][:, None, None, None]
+    return frames, labels
+
+
+def mirror_tensor(mirror_index: Sequence[int]) -> Tensor:
+    """``(C,)`` int64 from a label map's ``mirror_index``."""
+    return torch.tensor(list(mirror_index), dtype=torch.int64)

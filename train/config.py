@@ -1,0 +1,173 @@
+"""The configuration of ``train/run.py``: names, types and checks of every key; the values stand in ``configs/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from fsa_data.errors import ConfigError, UnknownNameError
+
+SETUPS = ("real_only", "fake_only", "hybrid")
+DATA = ("simdrive", "maskdar", "csv")
+CV = ("loso", "group_kfold")
+
+
+@dataclass
+class Setup:
+    """Which rows are trained on; tests are always on real frames."""
+
+    name: str = MISSING
+
+
+@dataclass
+class Data:
+    """Where labelled frames come from; keys that a data set does not need are null."""
+
+    name: str = MISSING
+    root: str | None = None
+    csv: str | None = None
+    condition: str = "unmasked"
+    subjects: int = 6
+    frames: int = 6
+    seed: int = 0
+
+
+@dataclass
+class Model:
+    """The classifier and where it starts."""
+
+    name: str = MISSING
+    init: str = MISSING
+
+
+@dataclass
+class CrossValidation:
+    """Who is held out when."""
+
+    name: str = MISSING
+    k: int = 5
+    folds: list[Any] | None = None
+
+
+@dataclass
+class Fit:
+    """One training: the same for every fold and every setup."""
+
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    image_size: int = MISSING
+    lr: float = MISSING
+    head_lr_factor: float = MISSING
+    weight_decay: float = MISSING
+    warmup: float = MISSING
+    label_smoothing: float = MISSING
+    frozen_stages: int = MISSING
+    shift: float = MISSING
+    scale: float = MISSING
+    light: float = MISSING
+    mirror: float = MISSING
+
+
+@dataclass
+class Hardware:
+    """What the training runs on."""
+
+    accelerator: str = MISSING
+    devices: Any = "auto"
+    strategy: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    checkpoint_s: float = 60.0
+
+
+@dataclass
+class Logger:
+    """Where the training loss goes."""
+
+    name: str = MISSING
+    project: str = "fsa-data"
+
+
+@dataclass
+class Executor:
+    """Who makes the swaps that are missing."""
+
+    name: str = MISSING
+    workers: Any = "auto"
+
+
+@dataclass
+class Config:
+    """Everything; see ``configs/train.yaml`` for what each key means."""
+
+    setup: Setup = field(default_factory=Setup)
+    data: Data = field(default_factory=Data)
+    source: Any = MISSING
+    source_options: dict[str, Any] = field(default_factory=dict)
+    engine: str = MISSING
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    merge: dict[str, Any] = field(default_factory=dict)
+    store: str | None = None
+    fakes_per_frame: int = MISSING
+    working_size: Any = MISSING
+    unswappable: str = MISSING
+    on_miss: str = MISSING
+    identity_map: str | None = None
+    model: Model = field(default_factory=Model)
+    cv: CrossValidation = field(default_factory=CrossValidation)
+    fit: Fit = field(default_factory=Fit)
+    trainer: Hardware = field(default_factory=Hardware)
+    logger: Logger = field(default_factory=Logger)
+    executor: Executor = field(default_factory=Executor)
+    seed: int = MISSING
+    gallery: int = MISSING
+
+
+def from_hydra(composed: DictConfig) -> Config:
+    """The composed configuration as plain objects, interpolations resolved, values checked.
+
+    Raises:
+        ConfigError: a key without a value, or a value out of range.
+        UnknownNameError: an unknown setup, data set or scheme of cross-validation.
+    """
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise ConfigError(f"No value for {', '.join(missing)}. Set it on the command line, e.g. {missing[0]}=VALUE.")
+    config = OmegaConf.to_object(composed)
+    if not isinstance(config, Config):
+        raise ConfigError("This configuration does not follow the schema of train/config.py.")
+    for kind, name, known in (
+        ("setup", config.setup.name, SETUPS),
+        ("data", config.data.name, DATA),
+        ("cv", config.cv.name, CV),
+    ):
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
+    _check_fit(config.fit)
+    return config
+
+
+def _check_fit(fit: Fit) -> None:
+    low = {"epochs": 1, "batch_size": 2, "image_size": 32, "lr": 1e-12, "head_lr_factor": 1e-12}
+    high = {"warmup": 0.9, "label_smoothing": 0.9, "shift": 0.5, "scale": 0.5, "light": 0.9, "mirror": 1.0}
+    for key in (item.name for item in fields(fit)):
+        value, least, most = getattr(fit, key), low.get(key, 0), high.get(key, float("inf"))
+        if not least <= value <= most:
+            raise ConfigError(f"fit.{key}={value}: expected {least} to {most}.")
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Every value by its dotted key, e.g. ``fit.epochs``."""
+    out: dict[str, Any] = {}
+
+    def walk(prefix: str, node: Any) -> None:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), value)
+        else:
+            out[prefix] = node
+
+    walk("", OmegaConf.to_container(OmegaConf.structured(config)))
+    return out
