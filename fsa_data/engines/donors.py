@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,11 +22,41 @@ TONE_LAB = 8.0
 FRINGE = 6.0
 """An identity whose forehead is covered is exp of this less likely to come first: its brows cannot be seen."""
 
-EXPRESSION_DEG = 30.0
-"""Degrees of head pose that one unit of difference in expression counts as much as."""
+EXPRESSION_DEG = 15.0
+"""Degrees of head pose that one unit of difference in an expression counts as much as."""
 
 _EXPRESSIONS = (9, 10, 25, 44, 45)
 """Blendshapes that change a face's texture most: blinks, open jaw, smiles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the choice needs to know of a donor's picture.
+
+    Attributes:
+        tone: ``(3,)`` float32 Lab of the skin.
+        bare: 0..1, how much of the forehead is free of hair.
+    """
+
+    tone: Floats
+    bare: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One person among the donors.
+
+    Attributes:
+        name: the identity.
+        photos: its faces.
+        poses: ``(N, 2 + 5)`` float32: yaw and pitch in degrees, then expressions scaled to degrees, per photo.
+        looks: mean looks of its photos.
+    """
+
+    name: str
+    photos: tuple[SourceFace, ...]
+    poses: Floats
+    looks: Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +65,7 @@ class Choice:
 
     Attributes:
         donor: the face to put on.
-        pose_distance_deg: how far its head pose is from the target's.
+        pose_distance_deg: how far its head pose is from the target's, in yaw and pitch.
         tone_distance: Lab distance between the skin tones of target and donor identity.
     """
 
@@ -42,13 +74,48 @@ class Choice:
     tone_distance: float
 
 
+def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Looks]) -> tuple[Identity, ...]:
+    """Donors by identity, prepared for choosing.
+
+    Args:
+        donors: all faces that may be put on, in any order.
+        looks_of: looks of one.
+    """
+    photos: dict[str, list[SourceFace]] = {}
+    for donor in sorted(donors, key=lambda d: (d.identity, d.digest)):
+        photos.setdefault(donor.identity, []).append(donor)
+    panel = []
+    for name, own in photos.items():
+        looks = [looks_of(donor) for donor in own]
+        tone = np.mean([each.tone for each in looks], axis=0, dtype=np.float32)
+        poses = np.stack([_pose(donor.face) for donor in own])
+        panel.append(Identity(name, tuple(own), poses, Looks(tone, float(np.mean([each.bare for each in looks])))))
+    return tuple(panel)
+
+
+class PanelCache:
+    """Panels of the sequences of donors seen last; belongs to one engine, is left behind when that is pickled."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[int, ...], tuple[tuple[SourceFace, ...], tuple[Identity, ...]]] = OrderedDict()
+
+    def __call__(self, donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Looks]) -> tuple[Identity, ...]:
+        """The panel of these very objects, made if need be."""
+        key = tuple(map(id, donors))
+        if key not in self._kept:
+            # keeping the donors keeps their ids from being given to others
+            self._kept[key] = tuple(donors), make_panel(donors, looks_of)
+            if len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+        return self._kept[key][1]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self._capacity,)
+
+
 def choose_donor(
-    target: Face,
-    donors: Sequence[SourceFace],
-    params: Json,
-    looks_of: Callable[[SourceFace], tuple[Floats, float]],
-    target_tone: Floats,
-    tone: Tone = "near",
+    target: Face, panel: Sequence[Identity], params: Json, target_tone: Floats, tone: Tone = "near"
 ) -> Choice | None:
     """One donor for one slot.
 
@@ -59,40 +126,39 @@ def choose_donor(
 
     Args:
         target: the face to replace.
-        donors: all faces that may be put on.
+        panel: the donors, from :func:`make_panel`.
         params: ``seed`` and ``slot``. Equal seeds prefer equal identities: give different frames different seeds.
-        looks_of: skin tone of a donor, ``(3,)`` float32 Lab, and how much of the forehead is free of hair, 0..1.
         target_tone: ``(3,)`` float32 Lab of the target's skin.
         tone: ``"near"`` prefers near skin tones, ``"any"`` does not look at them.
 
     Returns:
         The choice; None if there is no donor.
     """
-    photos: dict[str, list[SourceFace]] = {}
-    for donor in donors:
-        photos.setdefault(donor.identity, []).append(donor)
-    if not photos:
+    if not panel:
         return None
     seed, slot = int(params["seed"]), int(params["slot"])
-    looks = {identity: _average([looks_of(donor) for donor in own]) for identity, own in photos.items()}
-    apart = {identity: float(np.linalg.norm(own[0] - target_tone)) for identity, own in looks.items()}
+    apart = [float(np.linalg.norm(identity.looks.tone - target_tone)) for identity in panel]
 
-    def rank(identity: str) -> tuple[float, str]:
-        unlikely = FRINGE * (1 - looks[identity][1]) + (apart[identity] / TONE_LAB if tone == "near" else 0)
-        return unlikely - gumbel(seed, identity), identity
+    def rank(at: int) -> tuple[float, str]:
+        unlikely = FRINGE * (1 - panel[at].looks.bare) + (apart[at] / TONE_LAB if tone == "near" else 0)
+        return unlikely - gumbel(seed, panel[at].name), panel[at].name
 
-    order = sorted(photos, key=rank)
-    identity = order[slot % len(order)]
-    nearest = sorted(photos[identity], key=lambda d: (_unlikeness(target, d.face), d.digest))
-    donor = nearest[(slot // len(order)) % len(nearest)]
-    return Choice(donor, pose_distance_deg(target, donor.face), apart[identity])
-
-
-def _average(looks: Sequence[tuple[Floats, float]]) -> tuple[Floats, float]:
-    """Of several photos of one identity."""
-    return np.mean([tone for tone, _ in looks], axis=0), float(np.mean([bare for _, bare in looks]))
+    order = sorted(range(len(panel)), key=rank)
+    chosen = panel[order[slot % len(order)]]
+    unlike = np.linalg.norm(chosen.poses - _pose(target), axis=1)
+    nearest = np.argsort(unlike, kind="stable")
+    photo = int(nearest[(slot // len(order)) % len(nearest)])
+    pose = float(np.linalg.norm(chosen.poses[photo, :2] - _pose(target)[:2]))
+    return Choice(chosen.photos[photo], pose, apart[order[slot % len(order)]])
 
 
+def _pose(face: Face) -> Floats:
+    """Yaw, pitch (roll is only a rotation of the picture), then expressions in degrees."""
+    shapes = EXPRESSION_DEG * face.blendshapes[list(_EXPRESSIONS)]
+    return np.concatenate([[face.yaw_deg, face.pitch_deg], shapes]).astype(np.float32)
+
+
+@lru_cache(maxsize=65536)
 def gumbel(seed: int, name: str) -> float:
     """A standard Gumbel number that only depends on the arguments.
 
@@ -102,14 +168,3 @@ def gumbel(seed: int, name: str) -> float:
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     uniform = ((int.from_bytes(digest, "big") >> 11) + 0.5) / 2**53
     return -math.log(-math.log(uniform))
-
-
-def pose_distance_deg(one: Face, other: Face) -> float:
-    """Distance in yaw and pitch; roll is only a rotation of the picture."""
-    return math.hypot(one.yaw_deg - other.yaw_deg, one.pitch_deg - other.pitch_deg)
-
-
-def _unlikeness(target: Face, donor: Face) -> float:
-    at = list(_EXPRESSIONS)
-    expression = float(np.abs(target.blendshapes[at] - donor.blendshapes[at]).mean())
-    return pose_distance_deg(target, donor) + EXPRESSION_DEG * expression

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data import mesh
-from fsa_data.engines.surface import Surface, hair, seen, surface
+from fsa_data.engines.surface import hair, seen, surface
 from fsa_data.faces import face_size_px
 from fsa_data.merge import rgb_to_lab, robust_weight, slow_colour
 from fsa_data.types import Box, Floats, Image, SourceFace
 
-BLUR = 0.02
-"""Standard deviation of the blur before colours are read at single vertices, as a share of the face size."""
+SQUARE = 0.06
+"""Side of the square over which a vertex's colour is averaged, as a share of the face size."""
 
 _STEP = 2**0.5
 """Ratio between the sizes at which a donor's picture is kept."""
@@ -29,37 +31,38 @@ class Texture:
         donor: the face itself.
         points_px: ``(468, 3)`` float32, its mesh in its picture.
         size_px: size of the face.
-        seen: ``(468,)`` float32 in 0..1, how well the photo shows the skin of each vertex.
         own: ``(468,)`` float32 in 0..1, share of a vertex's colour that comes from its own side, the rest from the
             mirrored one.
-        shown: ``(468,)`` float32 in 0..1, how well either side shows it.
+        shown: ``(468,)`` float32 in 0..1, how well either side shows its skin.
         bare: 0..1, how much of the forehead is free of hair.
         lab: ``(468, 3)`` float32, colour of each vertex, sides mixed.
         base: ``(468, 3)`` float32, slow colour of the skin around each vertex.
         tone: ``(3,)`` float32, median Lab of the skin.
-        levels: pictures of falling size (each ``_STEP`` smaller), ``(h, w, 3)`` uint8.
+        levels: by number of steps of ``_STEP`` down, ``(h, w, 3)`` int16 pictures in hundredths of a Lab unit; made
+            when first needed.
     """
 
     donor: SourceFace
     points_px: Floats
     size_px: float
-    seen: Floats
     own: Floats
     shown: Floats
     bare: float
     lab: Floats
     base: Floats
     tone: Floats
-    levels: tuple[Image, ...]
+    levels: dict[int, NDArray[np.int16]] = field(default_factory=dict)
 
-    def level(self, size_px: float) -> tuple[Image, float, float]:
-        """The smallest picture whose face is no smaller than ``size_px``; its scales in x and y."""
-        steps = int(
-            np.clip(np.floor(np.log(max(self.size_px / size_px, 1.0)) / np.log(_STEP)), 0, len(self.levels) - 1)
-        )
-        image = self.levels[steps]
-        height, width = self.levels[0].shape[:2]
-        return image, image.shape[1] / width, image.shape[0] / height
+    def level(self, size_px: float) -> tuple[NDArray[np.int16], float, float]:
+        """The smallest picture whose face is no smaller than ``size_px``, and its scales in x and y."""
+        steps = max(0, math.floor(math.log(self.size_px / size_px) / math.log(_STEP) + 1e-6))
+        height, width = self.donor.image.shape[:2]
+        if steps not in self.levels:
+            size = max(1, round(width * _STEP**-steps)), max(1, round(height * _STEP**-steps))
+            small = cv2.resize(self.donor.image, size, interpolation=cv2.INTER_AREA) if steps else self.donor.image
+            self.levels[steps] = np.round(rgb_to_lab(np.asarray(small, np.uint8)) * 100).astype(np.int16)
+        picture = self.levels[steps]
+        return picture, picture.shape[1] / width, picture.shape[0] / height
 
 
 class TextureCache:
@@ -93,7 +96,7 @@ def _same(one: SourceFace, other: SourceFace) -> bool:
 
 def make_texture(donor: SourceFace) -> Texture:
     """Everything about a donor that does not depend on the target."""
-    face: Surface = surface()
+    face = surface()
     points = np.ascontiguousarray(donor.face.points_px[: mesh.VERTICES], np.float32)
     height, width = donor.image.shape[:2]
     size = face_size_px(points)
@@ -102,22 +105,19 @@ def make_texture(donor: SourceFace) -> Texture:
     direct = np.asarray(direct * (1 - skin_of(lab, direct)[2]), np.float32)
     mirrored = direct[face.mirror]
     shown = np.asarray(direct + mirrored * (1 - direct), np.float32)
-    own = np.where(shown > 0, direct / np.maximum(shown, 1e-6), 1).astype(np.float32)
-    lab = own[:, None] * lab + (1 - own)[:, None] * lab[face.mirror]
-    lab = lab.astype(np.float32)
+    own = np.asarray(np.where(shown > 0, direct / np.maximum(shown, 1e-6), 1), np.float32)
+    lab = np.asarray(own[:, None] * lab + (1 - own)[:, None] * lab[face.mirror], np.float32)
     tone, base, _ = skin_of(lab, shown)
     return Texture(
         donor=donor,
         points_px=points,
         size_px=size,
-        seen=direct,
         own=own,
         shown=shown,
         bare=float(shown[face.forehead].mean()),
         lab=lab,
         base=base,
         tone=tone,
-        levels=_levels(donor.image, size),
     )
 
 
@@ -141,7 +141,7 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def vertex_colours(image: Image, points_px: Floats, size_px: float) -> Floats:
-    """Lab colour of each vertex, a little blurred so that skin grain and noise do not matter.
+    """Lab colour of each vertex, averaged over a small square so that skin grain and noise do not matter.
 
     Args:
         image: ``(h, w, 3)`` uint8 RGB.
@@ -151,22 +151,6 @@ def vertex_colours(image: Image, points_px: Floats, size_px: float) -> Floats:
     Returns:
         ``(N, 3)`` float32.
     """
-    blurred = cv2.GaussianBlur(image, (0, 0), max(BLUR * size_px, 0.3), borderType=cv2.BORDER_REPLICATE)
-    colours = mesh.sample(np.asarray(blurred, np.uint8), np.ascontiguousarray(points_px[None, :, :2]))
-    return rgb_to_lab(colours)[0]
-
-
-def _levels(image: Image, size_px: float) -> tuple[Image, ...]:
-    height, width = image.shape[:2]
-    count = max(1, int(np.ceil(np.log(size_px / 16) / np.log(_STEP))))
-    scales = [_STEP**-k for k in range(count)]
-    return (
-        image,
-        *(
-            np.asarray(
-                cv2.resize(image, (max(1, round(width * s)), max(1, round(height * s))), interpolation=cv2.INTER_AREA),
-                np.uint8,
-            )
-            for s in scales[1:]
-        ),
-    )
+    side = 2 * round(SQUARE * size_px / 2) + 1
+    blurred = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
+    return rgb_to_lab(mesh.sample(np.asarray(blurred, np.uint8), points_px[None, :, :2]))[0]

@@ -12,14 +12,17 @@ from fsa_data.merge.colour import (
 from fsa_data.merge.mask import blend, soft_mask
 from fsa_data.merge.options import MergeOptions, merge_options
 from fsa_data.merge.shading import robust_weight, slow_colour, smoothing_kernel
+from fsa_data.merge.sharpness import edge_width_px2, match_sharpness
 
 __all__ = [
     "ColourStatistics",
     "MergeOptions",
     "blend",
     "detail_gains",
+    "edge_width_px2",
     "lab_to_rgb",
     "lab_transfer",
+    "match_sharpness",
     "merge_options",
     "move_detail",
     "rgb_to_lab",

@@ -8,14 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
+import numba
 import numpy as np
 
 from fsa_data.types import Floats, Image
 
+_LINEAR = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.arange(256) / 255])
+"""Light of each 8-bit value, 0..1."""
+
+_STEPS = 8192
+_ENCODED = np.array(
+    [255 * (12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055) for c in np.arange(_STEPS + 1) / _STEPS],
+    np.float32,
+)
+"""8-bit value (not rounded) of light in steps of 1 / ``_STEPS``."""
+
+_WHITE_X, _WHITE_Z = 0.950456, 1.088754
+_KNEE = 6 / 29
+
 
 def rgb_to_lab(image: Image) -> Floats:
-    """CIE Lab (D65) of sRGB pixels.
+    """CIE Lab (D65) of sRGB pixels (IEC 61966-2-1, CIE 15).
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -23,7 +36,9 @@ def rgb_to_lab(image: Image) -> Floats:
     Returns:
         ``(H, W, 3)`` float32; L in 0..100, a and b about -127..127.
     """
-    return np.asarray(cv2.cvtColor(image.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab), np.float32)
+    out = np.empty(image.shape, np.float32)
+    _to_lab(np.ascontiguousarray(image), _LINEAR, out)
+    return out
 
 
 def lab_to_rgb(lab: Floats) -> Image:
@@ -35,8 +50,9 @@ def lab_to_rgb(lab: Floats) -> Image:
     Returns:
         ``(H, W, 3)`` uint8 RGB.
     """
-    rgb = cv2.cvtColor(np.ascontiguousarray(lab, np.float32), cv2.COLOR_Lab2RGB)
-    return np.asarray(np.clip(rgb * 255 + 0.5, 0, 255), np.uint8)
+    out = np.empty(lab.shape, np.uint8)
+    _to_rgb(np.ascontiguousarray(lab, np.float32), _ENCODED, out)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +152,64 @@ def move_detail(lab: Floats, source_base: Floats, target_base: Floats, gains: Fl
     Returns:
         ``(h, w, 3)`` float32.
     """
-    detail = lab - source_base
-    lightness = detail[..., :1]
-    scaled = np.where(lightness < 0, gains[0], gains[1]) * lightness
-    return np.asarray(target_base + np.concatenate([scaled, gains[2] * detail[..., 1:]], axis=-1), np.float32)
+    out = np.empty(lab.shape, np.float32)
+    _move(*(np.ascontiguousarray(each, np.float32) for each in (lab, source_base, target_base, gains)), out)
+    return out
 
 
 def _weighted_median(values: Floats, weight: Floats) -> float:
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weight[order])
     return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_lab(image, linear, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
+            r, g, b = linear[image[row, column, 0]], linear[image[row, column, 1]], linear[image[row, column, 2]]
+            x = (0.412453 * r + 0.357580 * g + 0.180423 * b) / _WHITE_X
+            y = 0.212671 * r + 0.715160 * g + 0.072169 * b
+            z = (0.019334 * r + 0.119193 * g + 0.950227 * b) / _WHITE_Z
+            fx = np.cbrt(x) if x > _KNEE**3 else x / (3 * _KNEE * _KNEE) + 4 / 29
+            fy = np.cbrt(y) if y > _KNEE**3 else y / (3 * _KNEE * _KNEE) + 4 / 29
+            fz = np.cbrt(z) if z > _KNEE**3 else z / (3 * _KNEE * _KNEE) + 4 / 29
+            out[row, column, 0] = 116 * fy - 16
+            out[row, column, 1] = 500 * (fx - fy)
+            out[row, column, 2] = 200 * (fy - fz)
+
+
+@numba.njit(cache=True, nogil=True)
+def _light(f: float) -> float:
+    return f * f * f if f > _KNEE else 3 * _KNEE * _KNEE * (f - 4 / 29)
+
+
+@numba.njit(cache=True, nogil=True)
+def _eight_bit(light, encoded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    at = min(max(light, 0.0), 1.0) * _STEPS
+    low = min(int(at), _STEPS - 1)
+    return np.uint8(encoded[low] + (at - low) * (encoded[low + 1] - encoded[low]) + 0.5)
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_rgb(lab, encoded, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(lab.shape[0]):
+        for column in range(lab.shape[1]):
+            fy = (lab[row, column, 0] + 16.0) / 116.0
+            x = _WHITE_X * _light(fy + lab[row, column, 1] / 500.0)
+            y = _light(fy)
+            z = _WHITE_Z * _light(fy - lab[row, column, 2] / 200.0)
+            out[row, column, 0] = _eight_bit(3.240479 * x - 1.537150 * y - 0.498535 * z, encoded)
+            out[row, column, 1] = _eight_bit(-0.969256 * x + 1.875991 * y + 0.041556 * z, encoded)
+            out[row, column, 2] = _eight_bit(0.055648 * x - 0.204043 * y + 1.057311 * z, encoded)
+
+
+@numba.njit(cache=True, nogil=True)
+def _move(lab, source, target, gains, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(lab.shape[0]):
+        for column in range(lab.shape[1]):
+            detail = lab[row, column, 0] - source[row, column, 0]
+            out[row, column, 0] = target[row, column, 0] + detail * (gains[0] if detail < 0 else gains[1])
+            for k in range(1, 3):
+                detail = lab[row, column, k] - source[row, column, k]
+                out[row, column, k] = target[row, column, k] + detail * gains[2]

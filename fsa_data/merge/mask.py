@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numba
 import numpy as np
 
 from fsa_data.types import Floats, Image, Mask
@@ -36,5 +37,16 @@ def blend(target: Image, source: Image, alpha: Floats) -> Image:
     Returns:
         ``(h, w, 3)`` uint8.
     """
-    mixed = target + alpha[..., None] * (source.astype(np.float32) - target)
-    return np.asarray(mixed + np.float32(0.5), np.uint8)
+    out = np.empty(target.shape, np.uint8)
+    _blend(np.ascontiguousarray(target), np.ascontiguousarray(source), np.ascontiguousarray(alpha, np.float32), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _blend(target, source, alpha, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(alpha.shape[0]):
+        for column in range(alpha.shape[1]):
+            share = alpha[row, column]
+            for k in range(3):
+                below = np.float32(target[row, column, k])
+                out[row, column, k] = np.uint8(below + share * (source[row, column, k] - below) + np.float32(0.5))

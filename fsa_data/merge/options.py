@@ -23,6 +23,8 @@ class MergeOptions:
     target nor grey on a lighter one."""
     shading: float = 1.0
     """How much of the target's light over the face is taken in place of the donor's, 0..1."""
+    sharpness: bool = True
+    """Whether a face that is sharper than the picture around it is blurred to match."""
     erode: float = 0.0
     """How far inside the outline the new face begins."""
     feather: float = 0.10

@@ -1,0 +1,180 @@
+"""Drawing a donor's texture on a target's mesh, inside the face rectangle and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from fsa_data import mesh
+from fsa_data.engines.surface import facing, surface
+from fsa_data.engines.texture import Texture, skin_of, vertex_colours
+from fsa_data.faces import eyes_mask, face_size_px, mouth_mask
+from fsa_data.merge import (
+    MergeOptions,
+    blend,
+    detail_gains,
+    edge_width_px2,
+    lab_to_rgb,
+    match_sharpness,
+    move_detail,
+    soft_mask,
+)
+from fsa_data.types import Box, Face, Floats, Image
+
+PEOPLE_DIFFER = 0.8
+"""Features that stand out this much less than the donor's are put down to the person, not to the picture."""
+
+_RIM_PX = 2
+"""Pixels around the mesh that the rectangle holds, so that the soft edge ends inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The target's side of a swap.
+
+    Attributes:
+        box: rectangle of the frame that is drawn.
+        image: ``(box.h, box.w, 3)`` uint8 RGB, the frame's pixels there.
+        points_px: ``(468, 3)`` float32, the target's mesh in pixels of the frame.
+        size_px: size of the face.
+        facing: ``(468,)`` float32, how much each vertex looks at the camera.
+        lab: ``(468, 3)`` float32, colour of each vertex.
+        base: ``(468, 3)`` float32, slow colour of the skin around each vertex.
+        hair: ``(468,)`` float32 in 0..1, where hair hangs over the forehead.
+        tone: ``(3,)`` float32, median Lab of the skin.
+    """
+
+    box: Box
+    image: Image
+    points_px: Floats
+    size_px: float
+    facing: Floats
+    lab: Floats
+    base: Floats
+    hair: Floats
+    tone: Floats
+
+
+def read_canvas(frame: Image, target: Face) -> Canvas:
+    """What must be known of the target, read from its rectangle of the frame.
+
+    Args:
+        frame: ``(H, W, 3)`` uint8 RGB.
+        target: the face to replace, at least partly inside.
+    """
+    points = np.ascontiguousarray(target.points_px[: mesh.VERTICES], np.float32)
+    face = Box.around(points)
+    grown = Box(face.x - _RIM_PX, face.y - _RIM_PX, face.w + 2 * _RIM_PX, face.h + 2 * _RIM_PX)
+    box = grown.clipped(*frame.shape[:2])
+    image = np.ascontiguousarray(frame[box.slices])
+    local = points[:, :2] - np.array([box.x, box.y], np.float32)
+    inside = ((local >= 0) & (local < np.array([box.w, box.h]))).all(axis=1)
+    size = face_size_px(points)
+    turned = facing(points, surface().triangles)
+    lab = vertex_colours(image, local, size)
+    tone, base, hanging = skin_of(lab, np.asarray(_ramp(turned, 0.1, 0.4) * inside, np.float32))
+    return Canvas(box, image, points, size, turned, lab, base, hanging, tone)
+
+
+def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
+    """The finished rectangle.
+
+    Args:
+        canvas: the target.
+        texture: the donor.
+        merge: how it is put back.
+
+    Returns:
+        ``(box.h, box.w, 3)`` uint8 RGB.
+    """
+    face = surface()
+    fragments = mesh.rasterise(canvas.points_px, face.triangles, canvas.box, cull="back")
+    picture, sx, sy = texture.level(canvas.size_px)
+    scale = np.array([sx, sy], np.float32)
+    goal = _goal(canvas, texture, merge)
+    shown = texture.shown * (1 - canvas.hair) * _ramp(canvas.facing, 0.05, 0.35)
+    greens = np.stack([lab_to_rgb(lab[None])[0, :, 1] for lab in (goal, canvas.base)], axis=1)
+    here = texture.points_px[:, :2] * scale
+    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], texture.base, goal, greens]
+    values = mesh.interpolate(fragments, face.triangles, np.concatenate(columns, axis=1, dtype=np.float32))
+
+    lab = np.empty((canvas.box.h, canvas.box.w, 3), np.float32)
+    _sample(picture, values, lab)
+    gains = detail_gains(texture.tone, canvas.tone, merge.contrast * merge.colour)
+    gains *= np.float32(1 + merge.contrast * (_haze(canvas, texture) - 1))
+    drawn = lab_to_rgb(move_detail(lab, values[..., 6:9], values[..., 9:12], gains))
+
+    covered = (fragments.triangle >= 0).astype(np.uint8)
+    alpha = values[..., 5] * soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
+    if merge.sharpness:
+        region = covered.astype(np.float32)
+        width = edge_width_px2(drawn, values[..., 12], region)
+        goal_width = edge_width_px2(canvas.image, values[..., 13], region)
+        np.copyto(drawn, canvas.image, where=covered[..., None] == 0)
+        drawn = match_sharpness(drawn, width, goal_width, limit_px=0.03 * canvas.size_px)
+    return blend(canvas.image, drawn, alpha * (1 - _kept(canvas)))
+
+
+def _ramp(values: Floats, low: float, high: float) -> Floats:
+    """0 up to ``low``, 1 from ``high``, linear between."""
+    return np.asarray(np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
+
+
+def _kept(canvas: Canvas) -> Floats:
+    """``(h, w)`` in 0..1: between the lids and between the lips the target stays, for it carries the label."""
+    mask = np.maximum(eyes_mask(canvas.points_px, canvas.box), mouth_mask(canvas.points_px, canvas.box))
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.4, 0.008 * canvas.size_px))
+    return np.asarray(soft, np.float32) / np.float32(255)
+
+
+def _goal(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Floats:
+    """Slow colour that the new face shall have at each vertex, ``(468, 3)``."""
+    light = canvas.base - canvas.tone
+    own_light = texture.base - texture.tone
+    tone = texture.tone + merge.colour * (canvas.tone - texture.tone)
+    return np.asarray(tone + own_light + merge.shading * (light - own_light), np.float32)
+
+
+def _haze(canvas: Canvas, texture: Texture) -> float:
+    """How much less than the donor's the target's features stand out, 0.5..1, beyond what people differ in.
+
+    A picture that is hazy, badly lit or blurred has weak brows, lashes, lips and nostrils, whoever it shows.
+    """
+    weight = (surface().skin == 0) * np.clip(canvas.facing, 0, 1) * texture.shown
+    stands_out = []
+    for lab, base, tone in ((canvas.lab, canvas.base, canvas.tone), (texture.lab, texture.base, texture.tone)):
+        depth = np.minimum(lab[:, 0] - base[:, 0], 0) / max(float(tone[0]), 1.0)
+        stands_out.append(float(np.sqrt((weight * depth * depth).sum())))
+    return float(np.clip(stands_out[0] / max(PEOPLE_DIFFER * stands_out[1], 1e-6), 0.5, 1))
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_up(picture, x, y, share, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add a share of the bilinear look-up at one position."""
+    height, width = picture.shape[:2]
+    x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1))
+    y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1))
+    x0, y0 = int(x), int(y)
+    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+    fx, fy = x - np.float32(x0), y - np.float32(y0)
+    for k in range(3):
+        upper = picture[y0, x0, k] * (1 - fx) + picture[y0, x1, k] * fx
+        lower = picture[y1, x0, k] * (1 - fx) + picture[y1, x1, k] * fx
+        out[k] += share * (upper * (1 - fy) + lower * fy)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample(picture: NDArray[np.int16], values: Floats, lab: Floats) -> None:
+    """Donor colours at every pixel, from its own side and from the mirrored one (columns 0-4 of the values)."""
+    for row in range(lab.shape[0]):
+        for column in range(lab.shape[1]):
+            at, out = values[row, column], lab[row, column]
+            out[:] = 0
+            if at[4] > 0.01:
+                _look_up(picture, at[0], at[1], at[4] * np.float32(0.01), out)
+            if at[4] < 0.99:
+                _look_up(picture, at[2], at[3], (1 - at[4]) * np.float32(0.01), out)
