@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fsa_data.simdrive.atlas import Tile
 from fsa_data.simdrive.identity import Identity
 from fsa_data.simdrive.parts import Part
-from fsa_data.simdrive.shapes import Piece, Vectors, basis, ellipsoid, normalised, rotation, smoothstep, sweep, tube
+from fsa_data.simdrive.shapes import (
+    Piece,
+    Vectors,
+    basis,
+    ellipsoid,
+    grid,
+    loop,
+    normalised,
+    rotation,
+    smoothstep,
+    sweep,
+    tube,
+    tubes,
+)
 
 UPPER_ARM_CM, FOREARM_CM = 27.0, 25.0
 _HIP = np.array([0.0, -44.0, -6.0])
@@ -18,8 +30,8 @@ _HIP = np.array([0.0, -44.0, -6.0])
 # Outline of the torso: height, half width, half depth, in cm.
 _TORSO = np.array(
     [
-        (-11.2, 5.2, 5.2),
-        (-12.6, 6.4, 5.8),
+        (-12.4, 6.9, 6.2),
+        (-12.9, 7.3, 6.3),
         (-13.8, 8.8, 6.3),
         (-15.0, 12.0, 6.8),
         (-16.6, 15.0, 7.4),
@@ -90,14 +102,13 @@ def torso(person: Identity, stance: Stance, collar: float) -> list[Piece]:
     first = np.stack([half * wide, 0 * y, 0 * y], axis=1)
     second = np.stack([0 * y, 0 * y, deep * bust], axis=1)
     body = sweep(centres, first, second, columns=32, square=0.85)
-    placed = type(body)(stance.place(body.points), body.triangles, body.uv)
-    angle = np.linspace(0, 2 * np.pi, 21)
-    drop = -1.6 * np.cos(angle) * 1.0
-    ring = np.stack([6.2 * wide * np.sin(angle), -12.2 + drop - 0.3, -5.4 + 5.9 * np.cos(angle)], axis=1)
-    loop = tube(stance.place(ring), collar, sides=8, caps=False)
+    placed = replace(body, points=stance.place(body.points))
+    angle = np.arange(24) * (2 * np.pi / 24)
+    ring = np.stack([6.7 * wide * np.sin(angle), -12.5 - 0.9 * np.cos(angle), -5.6 + 6.1 * np.cos(angle)], axis=1)
+    band = loop(stance.place(ring), collar, (0.0, 1.0, 0.3))
     return [
         placed.piece(Part.BODY, Tile.CLOTH),
-        loop.piece(Part.BODY, Tile.CLOTH, (0.86, 0.86, 0.86)),
+        band.piece(Part.BODY, Tile.CLOTH, (0.86, 0.86, 0.86)),
     ]
 
 
@@ -112,11 +123,8 @@ def belt(person: Identity, stance: Stance) -> Piece:
     across = np.array([1.9, 1.4, 0.0])
     middle = np.stack([x, y, z], axis=1)
     strip = np.stack([middle - across, middle + np.array([0, 0, 0.25]), middle + across], axis=1)
-    from fsa_data.simdrive.shapes import Surface, grid
-
-    flat = grid(strip, closed=False)
-    placed = Surface(stance.place(flat.points), flat.triangles, flat.uv)
-    return placed.piece(Part.BODY, Tile.SEAT, (0.32, 0.32, 0.34), outward=False)
+    flat = grid(strip, closed=False).turned_over()
+    return replace(flat, points=stance.place(flat.points)).piece(Part.BODY, Tile.SEAT, (0.32, 0.32, 0.34))
 
 
 def neck(person: Identity, stance: Stance, head_base: Vectors) -> Piece:
@@ -146,7 +154,7 @@ def arm(person: Identity, stance: Stance, side: float, grip: Grip, short_sleeves
         short_sleeves: whether the forearm is bare.
     """
     wide = build(person)
-    shoulder = stance.place(np.array([[side * 15.2 * wide, -18.6, -5.0]]))[0]
+    shoulder = stance.place(np.array([[side * 14.6 * wide, -20.2, -5.0]]))[0]
     wrist = grip.palm - normalised(grip.along) * 4.6
     elbow, wrist_at = _elbow(shoulder, wrist, grip.elbow)
     slip = wrist_at - wrist
@@ -168,7 +176,7 @@ def arm(person: Identity, stance: Stance, side: float, grip: Grip, short_sleeves
     pieces.append(
         tube(stub, thick * np.array([2.7, 2.5, 2.7]), 10, flat=0.85).piece(Part.ARM, Tile.SKIN, (1, 1, 1), 0.08)
     )
-    return pieces + hand(side, grip, slip, 0.9 if person.feminine else 1.0)
+    return pieces + hand(side, grip, slip, 0.82 if person.feminine else 0.92)
 
 
 def _elbow(shoulder: Vectors, wrist: Vectors, pole: Vectors) -> tuple[Vectors, Vectors]:
@@ -204,38 +212,49 @@ def hand(side: float, grip: Grip, slip: Vectors, size: float) -> list[Piece]:
             Part.ARM, Tile.SKIN, (1, 1, 1), 0.1
         )
     ]
-    for number, (place, length) in enumerate(((-2.9, 0.82), (-1.0, 0.98), (1.0, 1.04), (2.9, 0.95))):
-        root = palm + (along * 3.6 + thumbward * place) * size
-        aside = thumbward * (0.16 * grip.spread * (number - 1.5))
-        bent = grip.curl * (1.0 + 0.06 * (1.5 - number))
-        path = [root]
-        for joint, (part, turn) in enumerate(((3.9, 0.55), (2.7, 1.35), (2.1, 1.9))):
-            angle = min(bent * turn * 1.35, 2.9) + 0.06 * joint
-            step = np.cos(angle) * along + np.sin(angle) * normal + aside
-            path.append(path[-1] + normalised(step) * part * length * size)
-        pieces.append(_finger(np.stack(path), np.array([0.98, 0.92, 0.85, 0.74]) * size))
+    paths = [_digit(palm, along, normal, thumbward, grip, size, number) for number in range(4)]
     root = palm + (-along * 1.6 + thumbward * 3.0) * size + normal * 0.5
+    across_it = grip.thumb
     out = normalised(
-        along * (0.75 - 0.35 * grip.thumb) + thumbward * (0.8 - 0.6 * grip.thumb) + normal * (0.3 + 0.8 * grip.thumb)
+        along * (0.75 - 0.35 * across_it) + thumbward * (0.8 - 0.6 * across_it) + normal * (0.3 + 0.8 * across_it)
     )
     tip = normalised(out + along * 0.5 - thumbward * 0.3 * grip.curl + normal * 0.3 * grip.curl)
-    path = [root, root + out * 3.4 * size, root + (out * 3.4 + tip * 2.9) * size]
-    pieces.append(_finger(np.stack(path), np.array([1.35, 1.12, 0.9]) * size))
+    paths.append(
+        np.stack([root, root + out * 1.8 * size, root + out * 3.4 * size, root + (out * 3.4 + tip * 2.9) * size])
+    )
+    radii = np.array([[1.08, 1.02, 0.94, 0.82]] * 4 + [[1.35, 1.25, 1.12, 0.9]]) * size
+    fingers = tubes(np.stack(paths), radii, sides=8)
+    rows = len(fingers.points) // 40
+    shade = np.tile(np.interp(np.linspace(0, 1, rows), [0, 0.25, 1], [0.86, 1.0, 1.03]).repeat(8), 5)
+    pieces.append(fingers.piece(Part.ARM, Tile.SKIN, shade[:, None] * np.array([1.0, 0.97, 0.96]), 0.1))
     return pieces
 
 
-def _finger(path: Vectors, radii: ArrayLike) -> Piece:
-    surface = tube(path, radii, sides=8)
-    rows = len(surface.points) // 8
-    shade = np.interp(np.linspace(0, 1, rows), [0, 0.25, 1], [0.86, 1.0, 1.03]).repeat(8)
-    tint = shade[:, None] * np.array([1.0, 0.97, 0.96])
-    return surface.piece(Part.ARM, Tile.SKIN, tint, 0.1)
+# Place across the palm (towards the thumb) and length of little, ring, middle and index finger; phalanges in cm and
+# how much each bends.
+_FINGERS = ((-2.85, 0.8), (-0.95, 0.95), (0.95, 1.0), (2.85, 0.92))
+_PHALANGES = ((3.9, 0.55), (2.7, 1.35), (2.1, 1.9))
+
+
+def _digit(
+    palm: Vectors, along: Vectors, normal: Vectors, thumbward: Vectors, grip: Grip, size: float, number: int
+) -> Vectors:
+    """``(4, 3)`` joints of one finger, 0 the little one."""
+    place, length = _FINGERS[number]
+    path = [palm + (along * 3.6 + thumbward * place) * size]
+    aside = thumbward * (0.16 * grip.spread * (number - 1.5))
+    bent = grip.curl * (1.0 + 0.06 * (1.5 - number))
+    for joint, (part, turn) in enumerate(_PHALANGES):
+        angle = min(bent * turn * 1.35, 2.9) + 0.06 * joint
+        step = np.cos(angle) * along + np.sin(angle) * normal + aside
+        path.append(path[-1] + normalised(step) * part * length * size)
+    return np.stack(path)
 
 
 def shoulders(person: Identity, stance: Stance) -> list[Piece]:
     """Two upper arms that hang, for a portrait that ends above the elbows."""
     pieces = []
     for side in (-1.0, 1.0):
-        line = np.array([[side * 15.2 * build(person), -18.6, -5.0], [side * 17.5 * build(person), -44.0, -4.0]])
+        line = np.array([[side * 14.6 * build(person), -20.2, -5.0], [side * 17.5 * build(person), -44.0, -4.0]])
         pieces.append(tube(stance.place(line), np.array([5.3, 4.8]), 14).piece(Part.ARM, Tile.CLOTH))
     return pieces

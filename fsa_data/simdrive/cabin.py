@@ -17,6 +17,8 @@ from fsa_data.types import Image
 
 FRAME_WIDTH, FRAME_HEIGHT = 384, 288
 SUPERSAMPLE = 1.5
+_WIDTH, _HEIGHT = 288, 216  # the cabin behind the driver is out of focus: three quarters of a frame are enough
+_SCENE_WIDTH = 768
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Cabin:
         seat_tint: ``(3,)`` 0..1.
         prop_tints: ``(3, 3)`` 0..1, phone, bottle, cup.
         mask_tint: ``(3,)`` 0..1.
-        inside: ``(432, 576, 3)`` float32, painted interior.
-        window: ``(432, 576, 1)`` float32 in 0..1, where the outside shows.
-        outside: ``(432, 1536, 3)`` float32, scenery to shift past the windows.
+        inside: ``(216, 288, 3)`` float32, painted interior.
+        window: ``(216, 288, 1)`` float32 in 0..1, where the outside shows.
+        outside: ``(216, 768, 3)`` float32, scenery to shift past the windows.
         tiles: pictures for the atlas.
     """
 
@@ -90,15 +92,15 @@ def cabin(seed: int, index: int) -> Cabin:
         ambient * warm * np.array([0.98, 1.0, 1.04]),
         0.62 * ambient * warm * np.array([1.05, 1.0, 0.94]),
     )
-    trim = _muted(rng, 0.14, rng.uniform(0.16, 0.55))
+    trim = _muted(rng, 0.07, rng.uniform(0.16, 0.55))
     inside, window = _interior(trim, rng)
     outside = _scenery(rng)
     return Cabin(
         light=light,
         exposure=float(rng.uniform(0.92, 1.08)),
         short_sleeves=bool(rng.random() < 0.35),
-        collar_cm=float(rng.choice([0.55, 0.9, 1.5])),
-        seat_tint=_muted(rng, 0.2, rng.uniform(0.2, 0.6)),
+        collar_cm=float(rng.choice([0.7, 0.95, 1.5])),
+        seat_tint=_muted(rng, 0.1, rng.uniform(0.2, 0.55)),
         prop_tints=np.stack([_muted(rng, 0.3, v) for v in (rng.uniform(0.1, 0.3), 0.62, 0.7)]),
         mask_tint=np.array(
             [(0.62, 0.80, 0.93), (0.95, 0.95, 0.94), (0.13, 0.13, 0.15), (0.93, 0.78, 0.82)][
@@ -127,8 +129,8 @@ def _muted(rng: np.random.Generator, saturation: float, value: float) -> Vectors
 
 
 def _cloth(rng: np.random.Generator) -> Image:
-    base = 255 * _muted(rng, 0.45, rng.uniform(0.16, 0.82))
-    other = 255 * _muted(rng, 0.45, rng.uniform(0.2, 0.85))
+    base = 255 * _muted(rng, 0.24, rng.uniform(0.14, 0.72))
+    other = 255 * _muted(rng, 0.24, rng.uniform(0.2, 0.8))
     v, u = np.mgrid[0:128, 0:128] / 128.0
     kind = int(rng.integers(5))
     stripe = (np.sin(2 * np.pi * v * 26) > 0.35).astype(np.float64)
@@ -147,7 +149,7 @@ def _fabric(rng: np.random.Generator) -> Image:
 
 
 def _label(rng: np.random.Generator) -> Image:
-    ground, ink = 255 * _muted(rng, 0.6, 0.6), 255 * _muted(rng, 0.6, 0.35)
+    ground, ink = 255 * _muted(rng, 0.3, 0.62), 255 * _muted(rng, 0.4, 0.3)
     picture = np.ones((64, 64, 1)) * ground
     picture[22:42] = ink
     picture[29:35, 16:48] = 235
@@ -164,25 +166,25 @@ def _screen() -> Image:
 
 def _scenery(rng: np.random.Generator) -> NDArray[np.float32]:
     """Sky, a far row of trees or houses, and road, blurred as a near focus blurs it."""
-    height, width = int(FRAME_HEIGHT * SUPERSAMPLE), 1536
+    height, width = _HEIGHT, _SCENE_WIDTH
     row = np.linspace(0, 1, height)[:, None, None]
     sky = np.array([198, 214, 232]) * rng.uniform(0.85, 1.1) * (1 - 0.1 * row) + 0 * row
     picture = np.repeat(sky, width, axis=1)
     horizon = rng.uniform(0.40, 0.48)
-    line = horizon - 0.05 - 0.05 * np.abs(smoothed_noise(rng, (64, width), 22)[32])
+    line = horizon - 0.05 - 0.05 * np.abs(smoothed_noise(rng, (32, width), 11)[16])
     far = np.array([(96, 112, 80), (128, 122, 114), (108, 104, 100)][rng.integers(3)]) * rng.uniform(0.8, 1.2)
     near = np.array([122, 122, 120]) * rng.uniform(0.8, 1.1)
     rows = row[..., 0]
     picture = np.where(
-        (rows > line)[..., None], far * (1 + 0.12 * smoothed_noise(rng, (height, width), 9)[..., None]), picture
+        (rows > line)[..., None], far * (1 + 0.12 * smoothed_noise(rng, (height, width), 4.5)[..., None]), picture
     )
     picture = np.where((rows > horizon + 0.06)[..., None], near, picture)
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 4)
+    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 2)
 
 
 def _interior(trim: Vectors, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The inside of the car behind the driver, seen from the dashboard, and where its windows are."""
-    height, width = int(FRAME_HEIGHT * SUPERSAMPLE), int(FRAME_WIDTH * SUPERSAMPLE)
+    height, width = _HEIGHT, _WIDTH
     row = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     shade = 255 * trim.astype(np.float32)
     picture = np.repeat(shade * (0.75 - 0.35 * row), width, axis=1)
@@ -222,7 +224,7 @@ def _interior(trim: Vectors, rng: np.random.Generator) -> tuple[NDArray[np.float
         3,
     )
     _polygon(picture, [(0.86, 0.60), (1.0, 0.60), (1.0, 1.0), (0.90, 1.0)], shade * 0.75, 4)
-    picture *= 1 + 0.03 * smoothed_noise(rng, (height, width), 14)[..., None]
+    picture *= 1 + 0.012 * smoothed_noise(rng, (height, width), 7)[..., None]
     return picture, window * (1 - hidden)
 
 
@@ -233,16 +235,17 @@ def _polygon(
     height, width = picture.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [np.round(np.array(corners) * [width, height]).astype(np.int32)], 255, cv2.LINE_AA)
-    amount = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32)[..., None] / 255
+    amount = cv2.GaussianBlur(mask, (0, 0), blur / 2).astype(np.float32)[..., None] / 255
     picture += amount * (np.asarray(colour, np.float32) - picture)
 
 
 def backdrop(car: Cabin, shift_px: int) -> NDArray[np.float32]:
-    """``(432, 576, 3)`` float32: the interior with the scenery, shifted by some pixels, in its windows."""
-    width = car.inside.shape[1]
-    start = shift_px % (car.outside.shape[1] - width)
-    view = car.outside[:, start : start + width] * 1.04
-    return car.inside + car.window * (view - car.inside)
+    """``(432, 576, 3)`` float32: the interior with the scenery, shifted by some of its pixels, in its windows."""
+    start = shift_px % (_SCENE_WIDTH - _WIDTH)
+    view = car.outside[:, start : start + _WIDTH]
+    both = car.inside + car.window * (view - car.inside)
+    size = (int(FRAME_WIDTH * SUPERSAMPLE), int(FRAME_HEIGHT * SUPERSAMPLE))
+    return np.asarray(cv2.resize(both, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def paint_tiles(atlas: Image, car: Cabin) -> None:

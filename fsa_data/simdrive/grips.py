@@ -109,7 +109,7 @@ def behind(hand: Hand) -> Held:
 def drink(hand: Hand) -> Held:
     """A bottle or a cup at the mouth."""
     small = 0.3 * hand.shift
-    axis = hand.toward(-0.10, -0.30 + 0.5 * hand.choice[1], 1.0)
+    axis = hand.toward(-0.28, -0.42 + 0.45 * hand.choice[1], 1.0)
     axis = normalised(axis + 0.06 * hand.shift)
     start = hand.point(0.0, -4.6, 6.6)
     if hand.choice[2] < 0.6:
@@ -121,7 +121,7 @@ def drink(hand: Hand) -> Held:
     across = normalised(np.cross(up, axis)) * -hand.side
     beside = across if across[0] * hand.side > 0 else -across
     palm = (
-        start + axis * along_item + beside * width - outward * (1.2 + 2.0 * float(hand.choice[2] >= 0.6)) + small * 0.3
+        start + axis * along_item + beside * width - outward * (2.6 + 1.2 * float(hand.choice[2] >= 0.6)) + small * 0.3
     )
     grip = Grip(palm, outward + 0.35 * beside * -0.4, -beside, 0.55, 0.2, 0.6, hand.world(-0.7, -1.0, 0.0))
     return grip, item
@@ -129,8 +129,8 @@ def drink(hand: Hand) -> Held:
 
 def hair(hand: Hand) -> Held:
     """Fingers in the hair."""
-    palm = hand.point(-7.4, 9.6, 1.8) + 0.7 * hand.shift
-    along, normal = hand.toward(0.6, 0.78, -0.1), hand.toward(0.62, -0.75, -0.25)
+    palm = hand.point(-6.9, 9.6, 1.6) + 0.6 * hand.shift
+    along, normal = hand.toward(0.86, 0.5, -0.12), hand.toward(0.5, -0.85, -0.2)
     return Grip(palm, along, normal, 0.3, 0.8, 0.2, hand.world(-1.0, -0.25, 0.3)), []
 
 
@@ -139,7 +139,7 @@ def lipstick(hand: Hand) -> Held:
     tip = hand.point(-1.3, -4.4, 5.9) + 0.25 * hand.shift
     axis = hand.toward(-0.62, -0.42, 0.66)
     item = props.lipstick(tip, axis)
-    palm = tip + normalised(axis) * 8.2 + hand.toward(-1.2, -2.6, -0.6)
+    palm = tip + normalised(axis) * 8.4 + hand.toward(-1.4, -2.4, 0.2)
     along, normal = hand.toward(0.35, 0.9, 0.1), hand.toward(0.5, -0.1, -0.85)
     return Grip(palm, along, normal, 0.85, 0.2, 0.9, hand.world(-0.8, -1.0, 0.1)), item
 

@@ -15,7 +15,7 @@ from fsa_data.simdrive.randomness import Stream, generator
 from fsa_data.simdrive.shapes import Piece, Vectors, ellipsoid, grid, normalised, smoothstep
 
 CENTRE = np.array([0.0, 3.0, -3.6])
-_ROWS, _COLUMNS = 16, 48
+_ROWS, _COLUMNS = 16, 72
 
 # Where the hair ends, as the angle from straight up, at these angles from straight ahead (both in radians).
 _AROUND = (0.0, 0.55, 0.9, 1.1, 1.32, 1.5, 1.75, 2.3, np.pi)
@@ -50,9 +50,10 @@ def _cached(seed: int, index: int) -> list[Piece]:
     # the last ring lies under the skin, so that the hairline is where the shell meets the head
     thick -= 0.45 * share**7
     radius = head_radius(person, direction) + thick
-    shell = grid(CENTRE + radius[..., None] * direction, closed=True)
+    shell = grid(CENTRE + radius[..., None] * direction, closed=True).turned_over()
     tint = _tint(person, np.broadcast_to(share, polar.shape).reshape(-1), rng)
-    pieces = [shell.piece(Part.HEAD, Tile.HAIR, tint, 0.16)]
+    gloss = 0.03 if person.hair in ("curly", "buzz") else 0.15
+    pieces = [shell.piece(Part.HEAD, Tile.HAIR, tint, gloss)]
     if person.hair in ("long", "bob"):
         pieces.append(_curtain(person, rng))
     if person.hair == "bun":
@@ -86,7 +87,7 @@ def _hairline(person: Identity, around: Vectors, rng: np.random.Generator) -> Ve
     phase = rng.uniform(0, 2 * np.pi, 3)
     limit += front * sum(0.012 * np.sin(k * 5 * around + p) for k, p in zip((1, 2, 3), phase, strict=True))
     smooth: Vectors = (np.roll(limit, 1) + 2 * limit + np.roll(limit, -1)) / 4
-    return smooth
+    return smooth + rng.normal(0, 0.012, len(around))  # single locks reach further
 
 
 def _thickness(person: Identity, polar: Vectors, around: Vectors, rng: np.random.Generator) -> Vectors:
@@ -94,7 +95,8 @@ def _thickness(person: Identity, polar: Vectors, around: Vectors, rng: np.random
     base = {"buzz": 0.22, "bun": 0.5, "curly": 2.2, "swept": 1.0}.get(person.hair, 0.9)
     volume = base * (0.75 + 0.4 * person.volume_cm)
     folded = np.abs((around + np.pi) % (2 * np.pi) - np.pi)
-    thick = volume * (1 - 0.35 * smoothstep(polar, 1.2, 1.9)) * np.ones_like(around)
+    thin = 0.1 if person.hair in ("long", "bob") else 0.35
+    thick = volume * (1 - thin * smoothstep(polar, 1.2, 1.9)) * np.ones_like(around)
     if person.hair == "swept":
         thick = thick + 1.5 * np.exp(-((folded / 0.8) ** 2)) * np.exp(-(((polar - 0.65) / 0.35) ** 2))
     if person.hair in ("short", "swept", "long", "bob"):
@@ -114,28 +116,36 @@ def _tint(person: Identity, share: Vectors, rng: np.random.Generator) -> Vectors
     colour = person.hair_colour / 255
     if person.hair == "buzz":
         colour = 0.62 * colour + 0.38 * person.tone / 255
+    if person.hair == "buzz":  # cropped hair fades into the skin
+        fade = smoothstep(share, 0.7, 0.95)[:, None]
+        colour = colour + fade * 0.8 * (person.tone / 255 / 1.45 - colour)
     light = 1.0 - 0.18 * smoothstep(share, 0.75, 1.0) + 0.08 * rng.normal(size=len(share)) * 0.5
-    tint: Vectors = colour * light[:, None] * 1.45
+    tint: Vectors = np.atleast_2d(colour) * light[:, None] * 1.45
     return tint
 
 
 def _curtain(person: Identity, rng: np.random.Generator) -> Piece:
     """Hair that hangs from the sides and the back, in front of where the ears would be."""
-    columns, rows = 37, 10
-    around = np.linspace(1.2, 2 * np.pi - 1.2, columns)
-    polar = np.full(columns, 1.30)
-    direction = _direction(polar, around)
-    start = CENTRE + (head_radius(person, direction) + 0.85 * (0.75 + 0.4 * person.volume_cm))[:, None] * direction
-    end = {"bob": -6.5, "long": -16.5}[person.hair] + rng.uniform(-1.5, 1.5)
+    columns, rows = 45, 13
+    edge = 1.22
+    around = np.linspace(edge, 2 * np.pi - edge, columns)
+    direction = _direction(np.full(columns, 1.05), around)
+    skin = head_radius(person, direction)
+    volume = 0.95 * (0.75 + 0.4 * person.volume_cm)
     share = np.linspace(0, 1, rows)[:, None]
+    # the first row lies inside the shell, so that the curtain grows out of it
+    radius = skin + volume * (0.75 + 0.3 * smoothstep(share, 0.0, 0.5))
+    start = CENTRE + radius[..., None] * direction
+    end = {"bob": -6.5, "long": -16.5}[person.hair] + rng.uniform(-1.5, 1.5)
     phase = rng.uniform(0, 2 * np.pi, 3)
-    folded = np.abs(around - np.pi) / (np.pi - 1.2)
-    # inwards along the neck, then out over the shoulders
-    spread = 1.0 + 0.03 * np.sin(3 * share + phase[0]) * np.ones(columns) - 0.16 * share**1.2
-    spread = spread + 0.03 * np.sin(9 * around + phase[1]) * share + 0.02 * np.sin(17 * around + phase[2]) * share
-    spread = spread - 0.22 * smoothstep(folded, 0.9, 1.0)
-    y = start[:, 1] + (end + 0.5 * np.sin(5 * around + phase[2]) - start[:, 1]) * share
-    x = start[:, 0] * spread
-    z = CENTRE[2] + (start[:, 2] - CENTRE[2]) * spread + 1.2 * share * smoothstep(folded, 0.3, 1.0)
-    sheet = grid(np.stack([x, y, z], axis=-1), closed=False)
-    return sheet.piece(Part.HEAD, Tile.HAIR, _tint(person, 0.6 * np.repeat(share[:, 0], columns), rng), 0.16)
+    folded = np.abs(around - np.pi) / (np.pi - edge)
+    # inwards along the neck; the front edges turn in towards the cheeks
+    spread = 1.0 + 0.03 * np.sin(3 * share + phase[0]) - 0.2 * share**1.3
+    spread = spread + (0.03 * np.sin(9 * around + phase[1]) + 0.02 * np.sin(17 * around + phase[2])) * share
+    spread = spread - 0.16 * smoothstep(folded, 0.86, 1.0) - 0.05 * smoothstep(folded, 0.8, 1.0) * share
+    ends = end + 0.5 * np.sin(5 * around + phase[2]) + rng.normal(0, 0.25, columns)
+    y = start[..., 1] + (ends - start[..., 1]) * share
+    x = start[..., 0] * spread
+    z = CENTRE[2] + (start[..., 2] - CENTRE[2]) * spread + 1.2 * share * smoothstep(folded, 0.3, 1.0)
+    sheet = grid(np.stack([x, y, z], axis=-1), closed=False).turned_over()
+    return sheet.piece(Part.HEAD, Tile.HAIR, _tint(person, 0.6 * np.repeat(share[:, 0], columns), rng), 0.15)

@@ -23,6 +23,7 @@ from fsa_data.simdrive.shapes import (
     ellipsoid,
     grid,
     grid_triangles,
+    loop,
     smoothstep,
     tube,
     vertex_normals,
@@ -50,8 +51,7 @@ def topology() -> Topology:
     mouth = np.isin(face, LIPS_INNER).all(axis=1)
     skull = grid_triangles(_RINGS, len(_OVAL), True)
     shared = np.concatenate([_OVAL, np.arange((_RINGS - 1) * len(_OVAL)) + 468]).astype(np.int32)
-    # the ring runs clockwise seen from the front, so its grid must be turned to look outward
-    return Topology(face[~mouth], skull[:, ::-1], np.concatenate([face[~mouth], shared[skull[:, ::-1]]]))
+    return Topology(face[~mouth], skull, np.concatenate([face[~mouth], shared[skull]]))
 
 
 def half_width(face: Vectors) -> float:
@@ -126,8 +126,8 @@ def skin_pieces(person: Identity, face: Vectors) -> list[Piece]:
     uv = to_atlas(Tile.FACE, face_mesh().uv.astype(np.float64))
     back = np.concatenate([normals[_OVAL], normals[468:]])
     return [
-        Piece(face, normals[:468], shape.face, uv, light, 0.22, Part.FACE),
-        Piece(rings.reshape(-1, 3), back, shape.skull, _skull_uv(), _skull_tint(person, rings), 0.16, Part.HEAD),
+        Piece(face, shape.face, uv, light, 0.22, Part.FACE, normals[:468]),
+        Piece(rings.reshape(-1, 3), shape.skull, _skull_uv(), _skull_tint(person, rings), 0.16, Part.HEAD, back),
     ]
 
 
@@ -148,24 +148,27 @@ def ears(person: Identity) -> list[Piece]:
     if person.hair in ("long", "bob"):
         return []
     wide = half_width(neutral_face(person))
-    radius = np.array([0.03, 0.3, 0.55, 0.74, 0.86, 0.97, 1.0, 0.8])[:, None]
-    angle = (np.arange(20) * (2 * np.pi / 20))[None, :]
-    lobe = 1 - 0.22 * smoothstep(-np.sin(angle), 0.3, 1.0)
-    along = radius * np.cos(angle) * 1.55 * lobe
-    up = radius * np.sin(angle) * 2.75 + 0.12 * along
-    profile = np.array([-0.5, -0.42, 0.0, 0.02, 0.36, 0.42, 0.15, -0.6])[:, None]
-    out = profile + 0.45 + 0.5 * (1 - np.cos(angle)) * radius * 0.62
-    shade = np.array([0.6, 0.68, 0.9, 0.86, 1.0, 1.0, 0.95, 0.7])
-    tint = np.repeat(shade, 20)[:, None] * np.array([1.05, 0.95, 0.93])
+    radius = np.array([0.03, 0.3, 0.55, 0.72, 0.84, 0.96, 1.0, 0.82])[:, None]
+    angle = (np.arange(24) * (2 * np.pi / 24))[None, :]
+    # narrower at the lobe; the front edge grows out of the head, the back one stands off it
+    lobe = 1 - 0.3 * smoothstep(-np.sin(angle), 0.2, 1.0)
+    along = radius * np.cos(angle) * 1.5 * lobe
+    up = radius * np.sin(angle) * 2.6
+    back = smoothstep(-along, -1.2, 1.4)
+    profile = np.array([-0.55, -0.45, -0.05, 0.0, 0.26, 0.30, 0.1, -0.7])[:, None]
+    out = profile * (0.3 + 0.7 * back) + 0.95 * back - 0.25
+    shade = np.array([0.6, 0.68, 0.88, 0.86, 1.0, 1.0, 0.95, 0.7])
+    tint = np.repeat(shade, 24)[:, None] * np.array([1.05, 0.95, 0.93])
     pieces = []
     for side in (-1.0, 1.0):
-        points = np.stack([side * (wide - 0.15 + out), 0.9 + up - 0.12 * along * 0, -3.3 + along + 0.16 * up], axis=-1)
-        pieces.append(grid(points, closed=True).piece(Part.HEAD, Tile.SKIN, tint, 0.12))
+        points = np.stack([side * (wide - 0.1 + out), 0.9 + up, -3.7 + along + 0.18 * up], axis=-1)
+        surface = grid(points, closed=True)
+        pieces.append((surface if side > 0 else surface.turned_over()).piece(Part.HEAD, Tile.SKIN, tint, 0.1))
     return pieces
 
 
 def mouth(face: Vectors, rest: Vectors, jaw_turn: Vectors) -> list[Piece]:
-    """The inside of the mouth: walls, both rows of teeth, tongue.
+    """The inside of the mouth: walls and, where it stands open, both rows of teeth and the tongue.
 
     Args:
         face: ``(468, 3)`` the face as it is now.
@@ -179,17 +182,19 @@ def mouth(face: Vectors, rest: Vectors, jaw_turn: Vectors) -> list[Piece]:
         [ring + 0.03 * deep, centre + 1.04 * (ring - centre) + 1.0 * deep, 0 * ring + centre + 2.2 * deep]
     )
     dark = np.repeat(np.array([[0.50, 0.22, 0.21], [0.20, 0.07, 0.07], [0.06, 0.02, 0.02]]), 20, axis=0)
-    pieces = [grid(layers, closed=True).piece(Part.FACE, Tile.WHITE, dark, 0.0, outward=False)]
+    pieces = [grid(layers, closed=True).piece(Part.FACE, Tile.WHITE, dark, 0.0)]
+    if face[13, 1] - face[14, 1] < 0.3:
+        return pieces
     lip = rest[[13, 14]].mean(axis=0)
     hinge = np.array([0.0, 0.5, -3.0])
     x = np.linspace(-1.9, 1.9, 11)
-    z = lip[2] - 0.75 - 0.16 * x**2
-    for y0, y1, turned in ((0.3, -0.42, False), (-0.35, -1.2, True)):
+    z = lip[2] - 0.95 - 0.16 * x**2
+    for y0, y1, turned in ((0.4, -0.38, False), (-0.45, -1.2, True)):
         rows = np.stack([np.stack([x, np.full_like(x, lip[1] + y), z - 0.1 * turned], -1) for y in (y0, y1)])
         if turned:
             rows = (rows - hinge) @ jaw_turn.T + hinge
         tint = np.array([0.86, 0.83, 0.77]) * (0.85 if turned else 1.0)
-        pieces.append(grid(rows, closed=False).piece(Part.FACE, Tile.MOUTH, tint, 0.25, outward=False))
+        pieces.append(grid(rows, closed=False).turned_over().piece(Part.FACE, Tile.MOUTH, tint, 0.25))
     tongue = ellipsoid(lip + np.array([0, -1.25, -2.3]), (1.45, 0.45, 1.7), rows=6, columns=10)
     moved = Surface((tongue.points - hinge) @ jaw_turn.T + hinge, tongue.triangles, tongue.uv)
     pieces.append(moved.piece(Part.FACE, Tile.WHITE, (0.58, 0.27, 0.27), 0.2))
@@ -204,7 +209,7 @@ def glasses(person: Identity) -> list[Piece]:
     wide, colour = half_width(face), person.glasses_tint / 255
     right, left = (face[list(ring)].mean(axis=0) for ring in (RIGHT_EYE, LEFT_EYE))
     front = float(max(face[6, 2], face[[52, 282], 2].max() - 0.3)) + 0.25
-    angle = np.linspace(0, 2 * np.pi, 25)
+    angle = np.arange(24) * (2 * np.pi / 24)
     pieces, inner, outer = [], [], []
     square = 0.55 + 0.4 * ((person.index * 37) % 10) / 10
     for eye, side in ((right, -1.0), (left, 1.0)):
@@ -213,7 +218,7 @@ def glasses(person: Identity) -> list[Piece]:
         v = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** square * 1.75
         z = front - 0.07 * (u * side + half) ** 1.4
         path = np.stack([eye[0] + side * 0.1 + u, eye[1] - 0.2 + v, z], axis=1)
-        pieces.append(tube(path, 0.15, sides=6, caps=False).piece(Part.GLASSES, Tile.WHITE, colour, 0.5))
+        pieces.append(loop(path, 0.15, (0, 0, 1), 6).piece(Part.GLASSES, Tile.WHITE, colour, 0.5))
         inner.append(path[12 if side > 0 else 0] + np.array([0, 0.45, 0]))
         outer.append(path[0 if side > 0 else 12] + np.array([0, 0.45, 0]))
     middle = (inner[0] + inner[1]) / 2 + np.array([0, 0.3, 0.25])
@@ -248,7 +253,7 @@ def surgical_mask(person: Identity, face: Vectors, colour: Vectors) -> list[Piec
     radius += 0.32 + 0.12 * np.sin(share * 6 * np.pi)[:, None] * (1 - edge) * smoothstep(share, 0.15, 0.3)[:, None]
     radius[-1] -= 1.2 * (1 - edge)
     points = np.stack([radius * np.sin(turn), y, -3.0 + radius * np.cos(turn)], axis=-1)
-    pieces = [grid(points, closed=False).piece(Part.MASK, Tile.MASK, colour, 0.02, outward=False)]
+    pieces = [grid(points, closed=False).turned_over().piece(Part.MASK, Tile.MASK, colour, 0.02)]
     wide = half_width(neutral_face(person))
     for column, side in ((0, -1.0), (-1, 1.0)):
         behind = np.array([side * (wide + 0.7), 0.9, -5.0])

@@ -50,7 +50,7 @@ SHAPE_SPREAD = {
     "eye_spacing_cm": 0.26,
     "eye_size": 0.13,
     "eye_height_cm": 0.18,
-    "eye_tilt_cm": 0.22,
+    "eye_tilt_cm": 0.16,
     "brow_height_cm": 0.32,
     "brow_ridge_cm": 0.30,
     "cheekbone_cm": 0.40,
@@ -130,7 +130,7 @@ def identity(seed: int, index: int) -> Identity:
     rng = generator(Stream.SKIN, seed, index)
     deal = _dealt(seed, index)
     feminine = deal["feminine"]
-    tone = np.clip(np.array(TONES[int(deal["tone"])], np.float64) * rng.normal(1, [0.02, 0.025, 0.03]), 30, 250)
+    tone = np.clip(np.array(TONES[int(deal["tone"])], np.float64) * rng.normal(1, [0.015, 0.015, 0.02]), 30, 250)
     dark = float(np.clip(1 - (tone.mean() - 66) / 142, 0, 1))
     lip_red = np.array([172, 92, 88]) if feminine else np.array([168, 104, 94])
     lips = tone * (0.62 - 0.1 * dark) + lip_red * (0.38 - 0.16 * dark) - (8 if feminine else 0) * np.array([0, 1, 0.6])
@@ -158,23 +158,27 @@ def identity(seed: int, index: int) -> Identity:
 
 
 def _dealt(seed: int, index: int) -> dict[str, float | str]:
-    """The stratified traits: cycles through all values, started at a place that the seed chooses."""
+    """The stratified traits: cycles through all values, started at a place that the seed chooses.
+
+    Among six in a row there are always three women and three men, one of them bald, one with a full beard and one
+    clean-shaven, a woman with long hair, two people with glasses, and six different tones.
+    """
     rng = generator(Stream.SET, seed)
-    start, first, glass = (int(n) for n in rng.integers(0, [8, 2, 3]))
-    styles = {
-        0: ["short", "bald", "swept", "buzz", "curly", "short"],
-        1: ["long", "bob", "bun", "long", "curly", "swept"],
-    }
-    turn = {0: int(rng.integers(0, 3)), 1: int(rng.integers(0, 3))}
+    start, first, glass, hair, beard = (int(n) for n in rng.integers(0, [8, 2, 3, 3, 3]))
     feminine = (index + first) % 2
     nth = index // 2
-    tones = (1, 6, 3, 0, 5, 2, 7, 4)
-    beards = (0.0, 0.95, 0.45, 0.0, 0.75, 0.2)
+    lap = nth // 3
+    if feminine:
+        style = ("long", ("bun", "curly")[lap % 2], ("bob", "swept")[lap % 2])[(nth + hair) % 3]
+        whiskers = 0.0
+    else:
+        style = (("short", "buzz")[lap % 2], "bald", ("swept", "curly")[lap % 2])[(nth + hair) % 3]
+        whiskers = (0.0, 0.95, (0.25, 0.5)[lap % 2])[(nth + beard) % 3]
     return {
         "feminine": feminine,
-        "tone": tones[(index + start) % 8],
-        "hair": styles[feminine][(nth + turn[feminine]) % 6],
-        "beard": 0.0 if feminine else beards[(nth + turn[0] + 1) % 6],
+        "tone": (1, 6, 3, 0, 5, 2, 7, 4)[(index + start) % 8],
+        "hair": style,
+        "beard": whiskers,
         "glasses": (index + glass) % 3 == 0,
     }
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from fsa_data.simdrive.atlas import Tile
 from fsa_data.simdrive.parts import Part
-from fsa_data.simdrive.shapes import Piece, Vectors, basis, ellipsoid, normalised, sweep, tube
+from fsa_data.simdrive.shapes import Piece, Surface, Vectors, basis, ellipsoid, loop, normalised, sweep, tube
 
 WHEEL_CENTRE = np.array([0.0, -30.5, 20.0])
 WHEEL_RADIUS_CM = 18.0
@@ -24,14 +24,20 @@ def wheel_point(angle_deg: float) -> Vectors:
     return point
 
 
+def wheel_axis() -> Vectors:
+    """``(3,)`` direction of the steering column, towards the driver's side of the wheel."""
+    lean = np.radians(_WHEEL_LEAN_DEG)
+    return np.array([0.0, np.sin(lean), -np.cos(lean)])
+
+
 @lru_cache(maxsize=1)
 def wheel() -> list[Piece]:
     """Rim, hub and spokes."""
-    rim = np.stack([wheel_point(a) for a in np.linspace(-180, 180, 49)])
+    rim = np.stack([wheel_point(a) for a in np.arange(0, 360, 7.5)])
     tint = (0.15, 0.15, 0.16)
     hub = ellipsoid(WHEEL_CENTRE + np.array([0, -0.5, 0]), (7.0, 6.0, 3.0), None, 8, 16, 0.7)
     pieces = [
-        tube(rim, 1.65, 10, caps=False).piece(Part.WHEEL, Tile.WHITE, tint, 0.3),
+        loop(rim, 1.65, wheel_axis(), 10).piece(Part.WHEEL, Tile.WHITE, tint, 0.3),
         hub.piece(Part.WHEEL, Tile.WHITE, tint, 0.25),
     ]
     for angle in (-90.0, 90.0, 180.0):
@@ -109,7 +115,7 @@ def lipstick(tip: ArrayLike, axis: ArrayLike) -> list[Piece]:
     along = normalised(axis)
     start = np.asarray(tip, np.float64)
     colour = tube(np.stack([start + along * 0.5, start + along * 2.2]), 0.55, 8)
-    case = tube(np.stack([start + along * 2.4, start + along * 8.5]), 0.95, 10)
+    case = tube(np.stack([start + along * 2.4, start + along * 7.0]), 0.9, 10)
     return [
         colour.piece(Part.LIPSTICK, Tile.WHITE, (0.7, 0.12, 0.2), 0.4),
         case.piece(Part.LIPSTICK, Tile.WHITE, (0.13, 0.12, 0.14), 0.7),
@@ -117,7 +123,13 @@ def lipstick(tip: ArrayLike, axis: ArrayLike) -> list[Piece]:
 
 
 def seat(tint: ArrayLike) -> list[Piece]:
-    """Backrest and headrest behind the driver."""
+    """Backrest and headrest behind the driver; ``tint`` ``(3,)`` 0..1."""
+    red, green, blue = np.asarray(tint, np.float64)
+    return _seat((float(red), float(green), float(blue)))
+
+
+@lru_cache(maxsize=16)
+def _seat(tint: tuple[float, float, float]) -> list[Piece]:
     back = ellipsoid((0.0, -36.0, -21.0), (23.0, 30.0, 6.5), None, 16, 28, 0.55)
     rest = ellipsoid((0.0, 2.5, -24.5), (12.5, 8.5, 4.5), None, 12, 24, 0.6)
     pieces = [s.piece(Part.BACKGROUND, Tile.SEAT, tint, 0.08) for s in (back, rest)]
@@ -127,7 +139,7 @@ def seat(tint: ArrayLike) -> list[Piece]:
     return pieces
 
 
-def _turned(start: Vectors, along: Vectors, place: Vectors, radius: Vectors):  # noqa: ANN202
+def _turned(start: Vectors, along: Vectors, place: Vectors, radius: Vectors) -> Surface:
     """A body of revolution: rings of ``radius`` at distance ``place`` from ``start``."""
     helper = np.array([0.0, 1.0, 0.0]) if abs(along[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
     across, _, other = basis(along, helper)

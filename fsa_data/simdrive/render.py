@@ -68,7 +68,7 @@ def draw(
     """
     points, attributes, triangles, parts = joined(pieces)
     fragments = rasterise(camera.project(points), triangles, Box(0, 0, camera.width, camera.height))
-    picture = ground.copy()
+    picture = np.array(ground, np.float32)
     view = camera.turn.T @ np.array([0.0, 0.0, 1.0])
     lamps = np.stack(
         [light.key, light.key_colour, light.fill, light.fill_colour, light.sky, light.ground, view]
@@ -151,7 +151,7 @@ def develop(
     size: tuple[int, int],
     exposure: float,
     rng: np.random.Generator,
-    noise_sd: float = 3.0,
+    noise_sd: float = 2.4,
 ) -> tuple[Image, Mask]:
     """Lens and sensor: shrink to the final size, expose, blur a little, add noise.
 
@@ -167,16 +167,16 @@ def develop(
         ``(h, w, 3)`` uint8 RGB and ``(h, w)`` uint8.
     """
     width, height = size
+    small = cv2.GaussianBlur(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (0, 0), 0.45)
+    small *= np.float32(exposure)
     # the shoulder keeps highlights from clipping hard
-    exposed = picture * np.float32(exposure)
-    soft = np.where(exposed > 200, 200 + 55 * (1 - np.exp(-(np.maximum(exposed, 200) - 200) / 70)), exposed)
-    small = cv2.resize(soft.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), 0.45)
+    bright = small > 200
+    small[bright] = 200 + 55 * (1 - np.exp((200 - small[bright]) / 70))
     if noise_sd > 0:
         grain = rng.standard_normal((height, width, 1), dtype=np.float32)
         colour = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
         colour = cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR)
-        small = small + np.float32(noise_sd) * (0.8 * grain + 0.7 * colour)
+        small += np.float32(noise_sd) * (np.float32(0.7) * colour + np.float32(0.8) * grain)
     column = ((np.arange(width) + 0.5) * picture.shape[1] / width).astype(np.int64)
     row = ((np.arange(height) + 0.5) * picture.shape[0] / height).astype(np.int64)
     return np.clip(np.round(small), 0, 255).astype(np.uint8), np.ascontiguousarray(part_map[row[:, None], column])

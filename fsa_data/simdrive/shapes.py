@@ -22,25 +22,26 @@ class Piece:
 
     Attributes:
         points: ``(N, 3)`` float64 cm; x to the right of the image, y up, z towards the camera.
-        normals: ``(N, 3)`` float64, unit, outward.
         triangles: ``(M, 3)`` int32.
         uv: ``(N, 2)`` float64, pixels of the atlas.
         tint: ``(N, 3)`` float64, multiplies the texture.
         gloss: 0..1, strength of the highlight.
         part: what its pixels are in the part map.
+        normals: ``(N, 3)`` float64, unit, outward; None: those of its own triangles, found when it is drawn.
     """
 
     points: Vectors
-    normals: Vectors
     triangles: Ints
     uv: Vectors
     tint: Vectors
     gloss: float
     part: Part
+    normals: Vectors | None = None
 
-    def moved(self, rotation: Vectors, offset: ArrayLike) -> Piece:
+    def moved(self, turn: Vectors, offset: ArrayLike) -> Piece:
         """The same piece rotated about the origin by a ``(3, 3)`` matrix, then shifted."""
-        return replace(self, points=self.points @ rotation.T + np.asarray(offset), normals=self.normals @ rotation.T)
+        normals = None if self.normals is None else self.normals @ turn.T
+        return replace(self, points=self.points @ turn.T + np.asarray(offset), normals=normals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,7 @@ class Surface:
     triangles: Ints
     uv: Vectors
 
-    def piece(
-        self, part: Part, tile: Tile, tint: ArrayLike = (1.0, 1.0, 1.0), gloss: float = 0.05, outward: bool = True
-    ) -> Piece:
+    def piece(self, part: Part, tile: Tile, tint: ArrayLike = (1.0, 1.0, 1.0), gloss: float = 0.05) -> Piece:
         """Make it drawable.
 
         Args:
@@ -61,12 +60,32 @@ class Surface:
             tile: where its texture lies in the atlas.
             tint: ``(3,)`` or ``(N, 3)``, multiplies the texture.
             gloss: 0..1, strength of the highlight.
-            outward: turn the triangles so that most normals point away from the middle.
         """
-        triangles = facing_out(self.points, self.triangles) if outward else self.triangles
         tints = np.broadcast_to(np.asarray(tint, np.float64), (len(self.points), 3))
-        normals = vertex_normals(self.points, triangles)
-        return Piece(self.points, normals, triangles, to_atlas(tile, self.uv), tints, gloss, part)
+        return Piece(self.points, self.triangles, to_atlas(tile, self.uv), tints, gloss, part)
+
+    def outward(self) -> Surface:
+        """The same surface, all triangles turned over if most of them look towards the middle of the points."""
+        corners = self.points[self.triangles]
+        faces = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        away = corners.mean(axis=1) - self.points.mean(axis=0)
+        return self if float((faces * away).sum()) >= 0 else self.turned_over()
+
+    def turned_over(self) -> Surface:
+        """The same surface, seen from its other side."""
+        return replace(self, triangles=self.triangles[:, ::-1])
+
+
+def _cross(a: Vectors, b: Vectors) -> Vectors:
+    """Cross product of ``(..., 3)`` arrays; numpy's own spends most of its time on checks."""
+    return np.stack(
+        [
+            a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1],
+            a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2],
+            a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0],
+        ],
+        axis=-1,
+    )
 
 
 def normalised(vectors: ArrayLike) -> Vectors:
@@ -78,18 +97,10 @@ def normalised(vectors: ArrayLike) -> Vectors:
 def vertex_normals(points: Vectors, triangles: Ints) -> Vectors:
     """``(N, 3)`` unit normals: area-weighted mean of the triangles around each vertex."""
     corners = points[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    index = triangles.ravel()
-    sums = [np.bincount(index, np.repeat(faces[:, k], 3), len(points)) for k in range(3)]
+    faces = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    index = triangles.T.ravel()
+    sums = [np.bincount(index, np.tile(faces[:, k], 3), len(points)) for k in range(3)]
     return normalised(np.stack(sums, axis=1))
-
-
-def facing_out(points: Vectors, triangles: Ints) -> Ints:
-    """The triangles, all turned over if most of them look towards the middle of the points."""
-    corners = points[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    away = corners.mean(axis=1) - points.mean(axis=0)
-    return triangles if float((faces * away).sum()) >= 0 else triangles[:, ::-1]
 
 
 @lru_cache(maxsize=64)
@@ -105,25 +116,35 @@ def grid_triangles(rows: int, columns: int, closed: bool) -> Ints:
     row, column = np.meshgrid(np.arange(rows - 1), np.arange(last), indexing="ij")
     here, right = row * columns + column, row * columns + (column + 1) % columns
     below, diagonal = here + columns, right + columns
-    both = np.stack([np.stack([here, below, diagonal], -1), np.stack([here, diagonal, right], -1)], axis=2)
+    both = np.stack([np.stack([here, diagonal, below], -1), np.stack([here, right, diagonal], -1)], axis=2)
     triangles = both.reshape(-1, 3).astype(np.int32)
     triangles.flags.writeable = False
     return triangles
 
 
+@lru_cache(maxsize=64)
 def grid_uv(rows: int, columns: int, closed: bool) -> Vectors:
     """``(rows * columns, 2)`` texture coordinates; round a closed grid u runs 0..1..0, so that it has no seam."""
     u = np.arange(columns) / (columns if closed else max(columns - 1, 1))
     if closed:
         u = 1 - np.abs(2 * u - 1)
     v = np.arange(rows) / max(rows - 1, 1)
-    return np.stack([np.tile(u, rows), np.repeat(v, columns)], axis=1)
+    uv = np.stack([np.tile(u, rows), np.repeat(v, columns)], axis=1)
+    uv.flags.writeable = False
+    return uv
 
 
 def grid(points: Vectors, closed: bool) -> Surface:
-    """A surface over a ``(rows, columns, 3)`` grid of points."""
+    """A surface over a ``(rows, columns, 3)`` grid of points.
+
+    Its front is on the side of columns x rows: where columns run to the right and rows up.
+    """
     rows, columns = points.shape[:2]
     return Surface(points.reshape(-1, 3), grid_triangles(rows, columns, closed), grid_uv(rows, columns, closed))
+
+
+_CAP = np.array([1.0, 0.92, 0.7, 0.38, 0.02])
+_CAP_OUT = np.sin(np.arccos(_CAP))
 
 
 def tube(path: ArrayLike, radii: ArrayLike, sides: int = 10, flat: float = 1.0, caps: bool = True) -> Surface:
@@ -137,31 +158,68 @@ def tube(path: ArrayLike, radii: ArrayLike, sides: int = 10, flat: float = 1.0, 
         caps: whether to close the ends with half spheres.
     """
     line = np.asarray(path, np.float64)
-    width = np.broadcast_to(np.asarray(radii, np.float64), (len(line),)).copy()
-    tangents = normalised(np.gradient(line, axis=0))
+    return tubes(line[None], np.broadcast_to(np.asarray(radii, np.float64), (1, len(line))), sides, flat, caps)
+
+
+def tubes(paths: Vectors, radii: Vectors, sides: int = 10, flat: float = 1.0, caps: bool = True) -> Surface:
+    """Several tubes of equally many points as one surface.
+
+    Args:
+        paths: ``(B, K, 3)`` centre lines in cm.
+        radii: ``(B, K)`` cm.
+        sides: vertices around.
+        flat: the second half axis of the cross section over the first.
+        caps: whether to close the ends with half spheres.
+    """
+    line, width = paths, radii
+    step = np.empty_like(line)
+    step[:, 1:-1] = line[:, 2:] - line[:, :-2]
+    step[:, 0], step[:, -1] = line[:, 1] - line[:, 0], line[:, -1] - line[:, -2]
+    tangents = normalised(step)
     if caps:
-        bend = np.array([1.0, 0.92, 0.7, 0.38, 0.02])
-        start = line[0] - tangents[0] * (width[0] * np.sin(np.arccos(bend[:0:-1])))[:, None]
-        end = line[-1] + tangents[-1] * (width[-1] * np.sin(np.arccos(bend[1:])))[:, None]
-        line = np.concatenate([start, line, end])
-        tangents = np.concatenate([np.repeat(tangents[:1], 4, 0), tangents, np.repeat(tangents[-1:], 4, 0)])
-        width = np.concatenate([width[0] * bend[:0:-1], width, width[-1] * bend[1:]])
-    first, second = _frames(tangents)
+        before, after = _CAP_OUT[:0:-1, None], _CAP_OUT[1:, None]
+        start = line[:, :1] - tangents[:, :1] * width[:, :1, None] * before
+        end = line[:, -1:] + tangents[:, -1:] * width[:, -1:, None] * after
+        line = np.concatenate([start, line, end], axis=1)
+        tangents = np.concatenate([tangents[:, :1].repeat(4, 1), tangents, tangents[:, -1:].repeat(4, 1)], axis=1)
+        width = np.concatenate([width[:, :1] * _CAP[:0:-1], width, width[:, -1:] * _CAP[1:]], axis=1)
+    first = _across(tangents)
+    second = _cross(tangents, first)
     angle = np.arange(sides) * (2 * np.pi / sides)
-    around = np.cos(angle)[None, :, None] * first[:, None] + flat * np.sin(angle)[None, :, None] * second[:, None]
-    return grid(line[:, None] + width[:, None, None] * around, closed=True)
+    cos, sin = np.cos(angle)[:, None], flat * np.sin(angle)[:, None]
+    points = line[:, :, None] + width[:, :, None, None] * (cos * first[:, :, None] + sin * second[:, :, None])
+    count, rows = points.shape[:2]
+    single = grid_triangles(rows, sides, True)
+    triangles = (single + (np.arange(count) * rows * sides)[:, None, None]).reshape(-1, 3).astype(np.int32)
+    return Surface(points.reshape(-1, 3), triangles, np.tile(grid_uv(rows, sides, True), (count, 1)))
 
 
-def _frames(tangents: Vectors) -> tuple[Vectors, Vectors]:
-    """Two unit vectors across each tangent, carried along the path without twisting."""
-    helper = np.eye(3)[int(np.argmin(np.abs(tangents[0])))]
+def _across(tangents: Vectors) -> Vectors:
+    """``(B, K, 3)`` a unit vector across each tangent, carried along each path without twisting."""
     first = np.empty_like(tangents)
-    vector = helper
-    for index, tangent in enumerate(tangents):
-        vector = vector - tangent * float(vector @ tangent)
-        vector = vector / max(float(np.linalg.norm(vector)), 1e-9)
-        first[index] = vector
-    return first, np.cross(tangents, first)
+    vector = np.eye(3)[np.argmin(np.abs(tangents[:, 0]), axis=1)]
+    for k in range(tangents.shape[1]):
+        tangent = tangents[:, k]
+        vector = normalised(vector - tangent * (vector * tangent).sum(1, keepdims=True))
+        first[:, k] = vector
+    return first
+
+
+def loop(path: Vectors, radius: float, axis: ArrayLike, sides: int = 8) -> Surface:
+    """A tube along a closed path that lies roughly in a plane, like a tyre.
+
+    Args:
+        path: ``(K, 3)`` cm, the last point joins the first.
+        radius: of the tube in cm.
+        axis: ``(3,)`` direction across the plane.
+        sides: vertices around the tube.
+    """
+    tangents = normalised(np.roll(path, -1, 0) - np.roll(path, 1, 0))
+    first = normalised(_cross(tangents, np.broadcast_to(np.asarray(axis, np.float64), tangents.shape)))
+    second = _cross(tangents, first)
+    angle = np.linspace(0, 2 * np.pi, sides + 1)
+    ring = np.cos(angle)[:, None, None] * first + np.sin(angle)[:, None, None] * second
+    return grid(path + radius * ring, closed=True).outward()
 
 
 def ellipsoid(
@@ -195,7 +253,7 @@ def ellipsoid(
     points = unit * np.asarray(radii, np.float64)
     if axes is not None:
         points = points @ axes
-    return grid(points + np.asarray(centre, np.float64), closed=True)
+    return grid(points + np.asarray(centre, np.float64), closed=True).turned_over()
 
 
 def _power(values: Vectors, exponent: float) -> Vectors:
@@ -219,14 +277,14 @@ def sweep(centres: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int 
         + cos * np.asarray(first, np.float64)[:, None]
         + sin * np.asarray(second, np.float64)[:, None]
     )
-    return grid(points, closed=True)
+    return grid(points, closed=True).outward()
 
 
 def basis(direction: ArrayLike, normal: ArrayLike) -> Vectors:
     """``(3, 3)`` orthonormal rows: across, along ``direction``, and ``normal`` made perpendicular to it."""
     along = normalised(direction)
-    across = normalised(np.cross(along, np.asarray(normal, np.float64)))
-    return np.stack([across, along, np.cross(across, along)])
+    across = normalised(_cross(along, np.asarray(normal, np.float64)))
+    return np.stack([across, along, _cross(across, along)])
 
 
 def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Vectors:
@@ -253,10 +311,15 @@ def joined(pieces: Sequence[Piece]) -> tuple[Floats, Floats, Ints, NDArray[np.ui
         and the part of each triangle ``(M,)`` uint8.
     """
     starts = np.cumsum([0, *(len(p.points) for p in pieces)])
-    points = np.concatenate([p.points for p in pieces]).astype(np.float32)
-    attributes = np.concatenate(
-        [np.column_stack([p.normals, p.uv, p.tint, np.full(len(p.points), p.gloss)]) for p in pieces]
-    ).astype(np.float32)
+    points = np.concatenate([p.points for p in pieces])
     triangles = np.concatenate([p.triangles + s for p, s in zip(pieces, starts, strict=False)]).astype(np.int32)
+    attributes = np.empty((len(points), 9), np.float32)
+    attributes[:, :3] = vertex_normals(points, triangles)
+    attributes[:, 3:5] = np.concatenate([p.uv for p in pieces])
+    attributes[:, 5:8] = np.concatenate([p.tint for p in pieces])
+    for piece, start, end in zip(pieces, starts, starts[1:], strict=False):
+        attributes[start:end, 8] = piece.gloss
+        if piece.normals is not None:
+            attributes[start:end, :3] = piece.normals
     parts = np.concatenate([np.full(len(p.triangles), int(p.part), np.uint8) for p in pieces])
-    return points, attributes, triangles, parts
+    return points.astype(np.float32), attributes, triangles, parts

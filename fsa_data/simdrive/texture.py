@@ -116,7 +116,7 @@ def face_texture(person: Identity) -> Image:
     skin = skin * (1 - 0.12 * region["under_lip"])
     skin = _makeup(skin, person, region["upper_lid"], rng)
     skin = _lines(skin, person)
-    skin = _beard(skin, person, region["beard"], rng)
+    skin = _beard(skin, person, _regions()["beard"], rng)
     skin = _lips(skin, person)
     skin = _brows(skin, person, rng)
     skin = skin + 0.016 * tone * rng.normal(size=(FACE_SIZE, FACE_SIZE, 1)).astype(np.float32)
@@ -149,9 +149,9 @@ def _lines(skin: NDArray[np.float32], person: Identity) -> NDArray[np.float32]:
     for level in (0.21, 0.245):
         u = np.linspace(0.36, 0.64, 12)
         forehead.line(to_atlas(Tile.FACE, np.stack([u, level + 0.05 * (u - 0.5) ** 2], 1)), 1.4)
-    skin = _mix(skin, dark, 0.5 * lids.mask(0.8))
-    skin = _mix(skin, dark, 0.42 * wings.mask(1.2))
-    skin = _mix(skin, dark * 0.45, 0.8 * nostrils.mask(0.7))
+    skin = _mix(skin, dark, 0.42 * lids.mask(0.8))
+    skin = _mix(skin, dark, 0.28 * wings.mask(1.3))
+    skin = _mix(skin, dark * 0.45, 0.7 * nostrils.mask(0.8))
     skin = _mix(skin, dark, (0.12 + 0.25 * person.age) * smile.mask(2.2))
     return _mix(skin, dark, 0.22 * person.age * forehead.mask(1.3))
 
@@ -161,12 +161,11 @@ def _beard(
 ) -> NDArray[np.float32]:
     if person.beard <= 0:
         return skin
-    strands = 1 + 0.25 * smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), 1.0)[..., None]
-    edge = np.asarray(
-        smoothstep(where + 0.08 * smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), 2.0)[..., None], 0.3, 0.75), np.float32
-    )
+    coarse, fine = (smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), sigma)[..., None] for sigma in (2.5, 0.9))
+    edge = np.asarray(smoothstep(where[..., None] + 0.05 * coarse, 0.18, 0.8), np.float32)
     colour = person.hair_colour * 0.85 + person.tone * 0.1
-    return _mix(skin, colour, np.clip(0.95 * person.beard**0.8 * edge * strands, 0, 0.97).astype(np.float32))
+    amount = np.clip(person.beard**0.8 * edge * (0.88 + 0.12 * fine), 0, 0.96)
+    return _mix(skin, colour, amount.astype(np.float32))
 
 
 def _lips(skin: NDArray[np.float32], person: Identity) -> NDArray[np.float32]:
@@ -232,71 +231,77 @@ def paint_eyes(tile: Image, person: Identity, gaze_x: float, gaze_y: float, blin
         gaze_y: -1 up .. 1 down.
         blink: 0 open .. 1 shut; shut lids hide the white.
     """
-    for ring, side in ((RIGHT_EYE, -1.0), (LEFT_EYE, 1.0)):
+    for ring in (RIGHT_EYE, LEFT_EYE):
         points = face_px(ring)
         low = np.floor(points.min(0) - 5).astype(int)
         high = np.ceil(points.max(0) + 5).astype(int)
         patch = tile[low[1] : high[1], low[0] : high[0]]
-        patch[:] = _eye(patch, points - low, person, np.array([gaze_x, gaze_y]), side, blink)
+        patch[:] = _eye(patch, points - low, person, np.array([gaze_x, gaze_y]), blink)
 
 
-def _eye(patch: Image, ring: Vectors, person: Identity, gaze: Vectors, side: float, blink: float) -> Image:
+def _eye(patch: Image, ring: Vectors, person: Identity, gaze: Vectors, blink: float) -> Image:
     """One eye over a patch of skin; ``ring`` ``(16, 2)`` pixels of the patch, outer corner first, lower lid first."""
     height, width = patch.shape[:2]
-    scale = 6
-    big = cv2.resize(patch, (width * scale, height * scale), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    row, column = np.mgrid[0 : height * scale, 0 : width * scale].astype(np.float32)
-    x, y = (column + 0.5) / scale, (row + 0.5) / scale
+    big = cv2.resize(patch, (width * _DRAW, height * _DRAW), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    x = (np.arange(width * _DRAW, dtype=np.float32)[None] + 0.5) / _DRAW
+    y = (np.arange(height * _DRAW, dtype=np.float32)[:, None] + 0.5) / _DRAW
     mask = np.zeros(big.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(ring * scale * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    centre, half = (ring[0] + ring[8]) / 2, abs(float(ring[8, 0] - ring[0, 0])) / 2
-    tall = float(ring[:, 1].max() - ring[:, 1].min()) / 2
-    white = np.array([236, 228, 222], np.float32) * (1 - 0.06 * person.dark)
-    corner = np.clip(np.abs(x - centre[0]) / half, 0, 1) ** 3
-    ball = white * (1 - 0.32 * corner - 0.30 * np.clip((centre[1] - y) / tall + 0.25, 0, 1))[..., None]
-    inner = np.exp(-(((x - ring[8, 0]) / (0.14 * half)) ** 2 + ((y - ring[8, 1]) / (0.5 * tall)) ** 2))[..., None]
-    ball = ball + inner * (np.array([196, 128, 120], np.float32) - ball) * 0.8
-    at = centre + np.array([0.34 * half * gaze[0], 0.05 * tall + 0.62 * tall * gaze[1]])
-    # texture pixels are 14 % taller than wide on the face
-    distance = np.sqrt((x - at[0]) ** 2 + ((y - at[1]) / 1.14) ** 2) / (0.47 * half)
-    iris = person.iris.astype(np.float32)
-    inside = (
-        iris
-        * (0.75 + 0.75 * np.clip(distance, 0, 1) ** 2 * (1 - np.asarray(smoothstep(distance, 0.8, 1.0), np.float32)))[
-            ..., None
-        ]
-    )
-    inside = inside * np.asarray(smoothstep(distance, 0.34, 0.48), np.float32)[..., None] + 6
-    ball = ball + (inside - ball) * np.asarray(1 - smoothstep(distance, 0.92, 1.06), np.float32)[..., None]
-    glint = np.exp(
-        -(((x - at[0] + 0.16 * half) / (0.085 * half)) ** 2 + ((y - at[1] + 0.2 * half) / (0.095 * half)) ** 2)
-    )
-    ball = ball + 210 * glint[..., None] * (1 - 0.5 * blink)
-    shadow = np.clip(1 - (y - ring[:, 1].min()) / (0.9 * tall), 0, 1)[..., None]
-    ball = ball * (1 - 0.45 * shadow)
-    open_ = (mask.astype(np.float32) / 255)[..., None] * np.float32(1 - 0.9 * smoothstep(blink, 0.75, 1.0))
-    big = big + (ball - big) * open_
-    _lashes(big, ring, scale, person)
+    cv2.fillPoly(mask, [np.round(ring * _DRAW * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
+    open_ = mask.astype(np.float32)[..., None] * np.float32((1 - 0.9 * float(smoothstep(blink, 0.75, 1.0))) / 255)
+    big += open_ * (_eyeball(x, y, ring, person, gaze, blink) - big)
+    _lashes(big, ring, person)
     return _bytes(cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA))
 
 
-def _lashes(big: NDArray[np.float32], ring: Vectors, scale: int, person: Identity) -> None:
+def _eyeball(
+    x: NDArray[np.float32], y: NDArray[np.float32], ring: Vectors, person: Identity, gaze: Vectors, blink: float
+) -> NDArray[np.float32]:
+    """White, iris, pupil and glint at columns ``x`` ``(1, w)`` and rows ``y`` ``(h, 1)``; ``(h, w, 3)`` float32."""
+    middle = (ring[0] + ring[8]) / 2
+    half = abs(float(ring[8, 0] - ring[0, 0])) / 2
+    top, tall = float(ring[:, 1].min()), float(np.ptp(ring[:, 1])) / 2
+    white = np.array([236, 228, 222], np.float32) * np.float32(1 - 0.06 * person.dark)
+    rim = np.clip(np.abs(x - np.float32(middle[0])) / np.float32(half), 0, 1) ** 3
+    ball = white * (1 - np.float32(0.32) * rim + 0 * y)[..., None]
+    inner = _spot(x, y, ring[8], 0.14 * half, 0.5 * tall)
+    ball += inner * (np.array([196, 128, 120], np.float32) - ball) * np.float32(0.8)
+    at = middle + np.array([0.34 * half * gaze[0], 0.05 * tall + 0.62 * tall * gaze[1]])
+    # a texture pixel is 14 % taller than wide on the face
+    away = ((x - np.float32(at[0])) ** 2 + ((y - np.float32(at[1])) / np.float32(1.14)) ** 2) ** np.float32(0.5)
+    distance = away / np.float32(0.47 * half)
+    shade = np.interp(distance, (0.0, 0.34, 0.46, 0.8, 0.92, 1.0), (0.03, 0.03, 0.85, 1.25, 0.7, 0.5)).astype(
+        np.float32
+    )
+    edge = np.interp(distance, (0.9, 1.08), (1.0, 0.0)).astype(np.float32)[..., None]
+    ball += edge * (person.iris.astype(np.float32) * shade[..., None] + 6 - ball)
+    glint = _spot(x, y, at - np.array([0.16, 0.2]) * half, 0.085 * half, 0.095 * half)
+    ball += np.float32(210 * (1 - 0.5 * blink)) * glint
+    lid_shadow = np.clip(1 - (y - np.float32(top)) / np.float32(1.1 * tall), 0, 1)[..., None]
+    return np.asarray(ball * (1 - np.float32(0.5) * lid_shadow), np.float32)
+
+
+def _spot(x: NDArray[np.float32], y: NDArray[np.float32], at: Vectors, wide: float, high: float) -> NDArray[np.float32]:
+    """``(h, w, 1)`` a Gaussian spot."""
+    column = np.exp(-(((x - np.float32(at[0])) / np.float32(wide)) ** 2))
+    row = np.exp(-(((y - np.float32(at[1])) / np.float32(high)) ** 2))
+    return np.asarray(row * column, np.float32)[..., None]
+
+
+def _lashes(big: NDArray[np.float32], ring: Vectors, person: Identity) -> None:
     """Dark upper lash line, fainter lower one, in place."""
-    line = np.zeros(big.shape[:2], np.uint8)
     upper = np.concatenate([ring[:1], ring[:8:-1], ring[8:9]])
     away = (ring[0] - ring[8]) / np.linalg.norm(ring[0] - ring[8])
     wing = ring[0] + away * (1.2 + 1.6 * person.feminine) - np.array([0, 0.7 * person.feminine])
-    fixed = np.round(np.concatenate([wing[None], upper]) * scale * 16).astype(np.int32)
-    cv2.polylines(line, [fixed], False, 255, round((1.5 + 0.7 * person.feminine) * scale), cv2.LINE_AA, shift=4)
-    faint = np.zeros_like(line)
-    cv2.polylines(
-        faint, [np.round(ring[:9] * scale * 16).astype(np.int32)], False, 255, round(0.8 * scale), cv2.LINE_AA, shift=4
+    lines = (
+        (np.concatenate([wing[None], upper]), 1.5 + 0.7 * person.feminine, 0.85),
+        (ring[:9], 0.8, 0.35 + 0.15 * person.feminine),
     )
-    for drawn, strength in ((line, 0.85), (faint, 0.35 + 0.15 * person.feminine)):
-        amount = (
-            cv2.GaussianBlur(drawn, (0, 0), 0.35 * scale).astype(np.float32)[..., None] / 255 * np.float32(strength)
-        )
-        big += amount * (np.array([26, 18, 16], np.float32) - big)
+    for points, width, strength in lines:
+        drawn = np.zeros(big.shape[:2], np.uint8)
+        fixed = [np.round(points * _DRAW * 16).astype(np.int32)]
+        cv2.polylines(drawn, fixed, False, 255, round(width * _DRAW), cv2.LINE_AA, shift=4)
+        soft = cv2.GaussianBlur(drawn, (0, 0), 0.35 * _DRAW).astype(np.float32)[..., None]
+        big += soft * np.float32(strength / 255) * (np.array([26, 18, 16], np.float32) - big)
 
 
 @lru_cache(maxsize=16)
