@@ -1,0 +1,1 @@
+"""Scripts that measure, and that make the figures and pictures of the documents."""
