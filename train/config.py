@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fsa_data.errors import ConfigError, UnknownNameError
 
@@ -158,8 +158,8 @@ def _check_fit(fit: Fit) -> None:
             raise ConfigError(f"fit.{key}={value}: expected {least} to {most}.")
 
 
-def flat(config: Config) -> dict[str, Any]:
-    """Every value by its dotted key, e.g. ``fit.epochs``."""
+def flat(config: DictConfig | ListConfig) -> dict[str, Any]:
+    """Every value by its dotted key, e.g. ``fit.epochs``; ``???`` where there is none."""
     out: dict[str, Any] = {}
 
     def walk(prefix: str, node: Any) -> None:
@@ -169,5 +169,5 @@ def flat(config: Config) -> dict[str, Any]:
         else:
             out[prefix] = node
 
-    walk("", OmegaConf.to_container(OmegaConf.structured(config)))
+    walk("", OmegaConf.to_container(config))
     return out

@@ -1,0 +1,339 @@
+"""The cross-validation: data, folds, predictions, results, report."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from tqdm import tqdm
+
+from fsa_data.datasets import Audit, DeepfakeAugmentedMaskDAR, FrameView, TestView
+from fsa_data.errors import ConfigError
+from fsa_data.evaluate import (
+    FAKE,
+    REAL,
+    Background,
+    Fold,
+    FoldFacts,
+    Predictions,
+    RunFacts,
+    choose,
+    concatenate,
+    fold_predictions,
+    group_kfold,
+    loso,
+    summarise,
+    write_json,
+    write_predictions,
+    write_report,
+)
+from fsa_data.frames import LabelledFrames
+from fsa_data.paths import cache_dir
+from fsa_data.worker import person_of
+from train.augment import Strength
+from train.config import Config, CrossValidation, Data
+from train.datamodule import FoldData
+from train.gallery import draw_pairs
+from train.hardware import KeepCheckpoint, Progress, be_quiet, check_hardware, check_logger, make_trainer
+from train.module import Classifier
+from train.pixels import PixelPool
+from train.rundir import CHECKPOINT, WEIGHTS, checkpoint_of, finish, finished, fold_directory, opened, rows_digest
+
+_FAILURES = ("failed", "missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run left.
+
+    Attributes:
+        results: content of ``results.json``.
+        failures: swaps that were wanted and could not be made, by reason; empty when all went well.
+    """
+
+    results: dict[str, Any]
+    failures: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all folds share."""
+
+    config: Config
+    directory: Path
+    accelerator: str
+    dataset: DeepfakeAugmentedMaskDAR
+    pool: PixelPool
+
+
+@dataclass(frozen=True, slots=True)
+class _FoldRows:
+    """The rows of one fold."""
+
+    fold: Fold
+    train: FrameView
+    test: TestView
+    fake: FrameView | None
+    audit: Audit
+
+
+def cross_validate(config: Config, directory: Path, *, secondary: bool = False) -> Outcome:
+    """Train and test every fold that is not finished, then write results and report.
+
+    Args:
+        config: what to do.
+        directory: the run directory.
+        secondary: this process only helps another one to train (``trainer=ddp``) and writes nothing.
+
+    Returns:
+        The results.
+
+    Raises:
+        FsaError: something that the user can put right.
+    """
+    start = time.monotonic()
+    be_quiet()
+    accelerator = check_hardware(config.trainer)
+    check_logger(config.logger)
+    if config.trainer.threads > 0:
+        torch.set_num_threads(config.trainer.threads)
+    frames = load_frames(config.data)
+    folds = make_folds(config.cv, frames.subject.tolist())
+    if secondary:
+        return _train_all(config, directory, accelerator, frames, folds, start)
+    with opened(directory, config):
+        # A start that cannot be had is told now, not after an hour of swapping.
+        _classifier(config, frames.labels.mirror_index, steps=2, seed=[config.seed])
+        return _train_all(config, directory, accelerator, frames, folds, start)
+
+
+def load_frames(data: Data) -> LabelledFrames:
+    """The labelled frames of a data set."""
+    if data.name == "maskdar":
+        return LabelledFrames.from_maskdar(_needed("data.root", data.root), data.condition)
+    if data.name == "csv":
+        return LabelledFrames.from_csv(_needed("data.csv", data.csv), data.root)
+    if data.condition not in ("unmasked", "masked"):
+        raise ConfigError(f"data.condition={data.condition}: expected unmasked or masked.")
+    condition: Literal["unmasked", "masked"] = "masked" if data.condition == "masked" else "unmasked"
+    return LabelledFrames.from_simdrive(data.root, data.subjects, data.frames, data.seed, condition)
+
+
+def make_folds(cv: CrossValidation, subjects: Sequence[str]) -> list[Fold]:
+    """The folds that were asked for."""
+    every = loso(subjects) if cv.name == "loso" else group_kfold(subjects, cv.k)
+    return choose(every, cv.folds)
+
+
+def _needed(key: str, value: str | None) -> str:
+    if not value:
+        raise ConfigError(f"{key} is not set: say where the data lie, {key}=PATH.")
+    return value
+
+
+def _train_all(
+    config: Config, directory: Path, accelerator: str, frames: LabelledFrames, folds: list[Fold], start: float
+) -> Outcome:
+    dataset, swapping = _dataset(config, frames)
+    capacity = len(frames) * (1 + config.fakes_per_frame)
+    run = _Run(config, directory, accelerator, dataset, PixelPool(config.fit.image_size, capacity, directory))
+    rows = [_fold_rows(run, fold) for fold in folds]
+    done = []
+    with tqdm(total=len(folds) * config.fit.epochs, unit="epoch", disable=None) as bar:
+        for fold in rows:
+            done.append(_one_fold(run, fold, bar))
+    timing = {
+        "total_s": round(time.monotonic() - start, 3),
+        "swaps": swapping,
+        "device": accelerator,
+        "threads": torch.get_num_threads(),
+    }
+    results = _write(run, rows, done, timing)
+    failures = {key: n for key, n in results["coverage"]["by_reason"].items() if key in _FAILURES}
+    return Outcome(results, failures)
+
+
+def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedMaskDAR, dict[str, Any]]:
+    """The data set with its swaps made, and what making them took."""
+    make = config.on_miss == "materialise"
+    size = config.working_size
+    dataset = DeepfakeAugmentedMaskDAR(
+        frames,
+        setup=config.setup.name,  # type: ignore[arg-type]  # checked by the data set
+        source=config.source,
+        source_options=config.source_options,
+        engine=config.engine,
+        engine_options=config.engine_options,
+        merge=config.merge or None,
+        store=Path(config.store) if config.store else cache_dir() / "swaps",
+        fakes_per_frame=config.fakes_per_frame,
+        working_size=(int(size[0]), int(size[1])) if isinstance(size, list) else size,
+        seed=config.seed,
+        on_miss="skip" if make else config.on_miss,  # type: ignore[arg-type]  # checked by the data set
+        unswappable=config.unswappable,  # type: ignore[arg-type]  # checked by the data set
+        identity_map=config.identity_map,
+    )
+    if not make:
+        return dataset, {}
+    report = dataset.materialise(progress=True, workers=config.executor.workers)
+    return dataset, {"made": report.made, "reused": report.reused, "seconds": round(report.seconds, 3)}
+
+
+def _fold_rows(run: _Run, fold: Fold) -> _FoldRows:
+    train, test, audit = run.dataset.split(fold.test_subjects)
+    fake = None if run.config.setup.name == "real_only" else test.fake
+    return _FoldRows(fold, train, test, fake if fake is not None and len(fake) else None, audit)
+
+
+def _one_fold(run: _Run, rows: _FoldRows, bar: tqdm[Any]) -> tuple[FoldFacts, Predictions]:
+    """Train and test a fold, unless that has been done."""
+    folder = fold_directory(run.directory, rows.fold.name)
+    views = [rows.train, rows.test] + ([rows.fake] if rows.fake is not None else [])
+    digest = rows_digest(*views)
+    there = finished(folder, digest)
+    if there is not None:
+        bar.update(run.config.fit.epochs)
+        tqdm.write(f"fold {rows.fold.name}: finished before", file=sys.stderr)
+        return there
+    bar.set_description(f"fold {rows.fold.name}")
+    facts, model, is_writer = _fit(run, rows, folder, bar)
+    table = _predict(run, rows, model)
+    if is_writer:
+        finish(folder, facts, table, digest)
+        right = float(np.mean((table.label == table.prediction)[table.domain == REAL]))
+        tqdm.write(f"fold {rows.fold.name}: accuracy {right:.2f}, {facts.fit_s:.0f} s", file=sys.stderr)
+    return facts, table
+
+
+def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[FoldFacts, Classifier, bool]:
+    fit, hardware = run.config.fit, run.config.trainer
+    start = time.monotonic()
+    # By name: a fold is trained alike whichever others are asked for, and in every setup.
+    seed = [run.config.seed, zlib.crc32(rows.fold.name.encode())]
+    data = FoldData(
+        rows.train,
+        rows.fold.test_subjects,
+        run.pool,
+        real_rows=_real_rows(run.dataset, rows.audit),
+        batch_size=fit.batch_size,
+        strength=Strength(fit.shift, fit.scale, fit.light, fit.mirror),
+        seed=tuple(seed),
+    )
+    steps = data.steps_per_epoch * fit.epochs
+    model = _classifier(run.config, run.dataset.frames.labels.mirror_index, steps, seed)
+    checkpoint = checkpoint_of(folder)
+
+    def tell(epochs: int, loss: float) -> None:
+        bar.set_postfix(loss=f"{loss:.2f}", refresh=False)
+        bar.update()
+
+    callbacks = [Progress(tell), KeepCheckpoint(folder / CHECKPOINT, hardware.checkpoint_s)]
+    trainer = make_trainer(hardware, run.accelerator, fit.epochs, run.config.logger, folder, callbacks)
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint)
+    trainer.save_checkpoint(folder / WEIGHTS, weights_only=True)
+    audit = rows.audit
+    facts = FoldFacts(
+        fold=rows.fold.name,
+        test_subjects=rows.fold.test_subjects,
+        n_train_real=audit.n_train_real,
+        n_train_fake=audit.n_train_fake,
+        steps=trainer.global_step,
+        fit_s=time.monotonic() - start,
+        lineage=audit.as_dict(),
+    )
+    return facts, model, trainer.is_global_zero
+
+
+def _real_rows(dataset: DeepfakeAugmentedMaskDAR, audit: Audit) -> int:
+    """Real frames of people who are not tested, whatever the setup trains on."""
+    people = [person_of(subject, dataset.identities) for subject in dataset.frames.subject.tolist()]
+    return sum(person not in audit.persons for person in people)
+
+
+def _classifier(config: Config, mirror_index: Sequence[int], steps: int, seed: list[int]) -> Classifier:
+    fit = config.fit
+    return Classifier(
+        model=config.model.name,
+        init=config.model.init,
+        mirror_index=list(mirror_index),
+        total_steps=steps,
+        lr=fit.lr,
+        head_lr_factor=fit.head_lr_factor,
+        weight_decay=fit.weight_decay,
+        warmup=fit.warmup,
+        label_smoothing=fit.label_smoothing,
+        frozen_stages=fit.frozen_stages,
+        seed=seed,
+    )
+
+
+def _predict(run: _Run, rows: _FoldRows, model: Classifier) -> Predictions:
+    tables = []
+    for domain, view in ((REAL, rows.test), (FAKE, rows.fake)):
+        if view is not None:
+            tables.append(
+                fold_predictions(
+                    view.classes,
+                    model.probabilities(run.pool.batch(run.pool.places(view))),
+                    view.targets,
+                    seed=run.config.seed,
+                    fold=rows.fold.name,
+                    domain=domain,
+                    subject=view.groups.tolist(),
+                    frame=view.frame_ids.tolist(),
+                    source_identity=view.source_identity.tolist(),
+                )
+            )
+    return concatenate(tables)
+
+
+def _write(
+    run: _Run, rows: list[_FoldRows], done: list[tuple[FoldFacts, Predictions]], timing: dict[str, Any]
+) -> dict[str, Any]:
+    config, directory = run.config, run.directory
+    table = concatenate([predictions for _, predictions in done])
+    facts = RunFacts(
+        setup=config.setup.name,
+        data=config.data.name,
+        source=config.source,
+        engine=config.engine,
+        model=config.model.name,
+        cv=config.cv.name,
+        seed=config.seed,
+        label_map_hash=run.dataset.frames.labels.hash,
+    )
+    results = summarise(facts, [fold for fold, _ in done], table, run.dataset.coverage(), timing)
+    write_predictions(directory / "predictions.csv", table)
+    write_json(directory / "results.json", results)
+    pairs = [(fold.test, fold.fake) for fold in rows if fold.fake is not None]
+    background = Background(
+        config=OmegaConf.to_yaml(OmegaConf.structured(config)),
+        audits={fold.fold: fold.lineage for fold, _ in done},
+        provenance=_provenance(run.accelerator),
+        gallery=draw_pairs(pairs, config.gallery, config.seed),
+    )
+    write_report(directory, results, table, background)
+    return results
+
+
+def _provenance(accelerator: str) -> dict[str, str]:
+    packages = ("fsa-data", "torch", "timm", "pytorch-lightning", "numpy", "opencv-python", "mediapipe")
+    device = torch.cuda.get_device_name() if accelerator == "cuda" else f"{accelerator}, {platform.machine()}"
+    return {
+        "command": " ".join(["python", *sys.argv]),
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "device": device,
+        "Python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
