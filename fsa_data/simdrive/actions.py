@@ -43,7 +43,12 @@ class Uniform(NamedTuple):
 
 
 Draw = Normal | Uniform
-_STILL = Normal(0.0, 0.03)
+# what a driver does who does nothing else
+_UPRIGHT = Normal(0, 2)
+_SHUT, _AWAKE = Uniform(0.0, 0.05), Uniform(0.0, 0.12)
+_FAINT, _SLIGHT, _CALM = Uniform(0.0, 0.25), Uniform(0.0, 0.15), Normal(0, 0.2)
+_AHEAD, _ROAD = Normal(0, 0.18), Normal(0.08, 0.12)
+_SEATED = (Normal(0, 0.8), Normal(0, 0.3), Normal(0, 0.6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,16 @@ class Action:
 
     yaw: Draw
     pitch: Draw
-    roll: Draw = Normal(0, 2)
-    jaw: Draw = Uniform(0.0, 0.05)
-    blink: Draw = Uniform(0.0, 0.12)
-    smile: Draw = Uniform(0.0, 0.25)
-    pucker: Draw = Uniform(0.0, 0.15)
-    brow: Draw = Normal(0, 0.2)
-    gaze_x: Draw = Normal(0, 0.18)
-    gaze_y: Draw = Normal(0.08, 0.12)
-    lean: tuple[Draw, Draw, Draw] = (Normal(0, 0.8), Normal(0, 0.3), Normal(0, 0.6))
-    trunk_yaw: Draw = Normal(0, 2)
+    roll: Draw = _UPRIGHT
+    jaw: Draw = _SHUT
+    blink: Draw = _AWAKE
+    smile: Draw = _FAINT
+    pucker: Draw = _SLIGHT
+    brow: Draw = _CALM
+    gaze_x: Draw = _AHEAD
+    gaze_y: Draw = _ROAD
+    lean: tuple[Draw, Draw, Draw] = _SEATED
+    trunk_yaw: Draw = _UPRIGHT
     right: tuple[tuple[str, float], ...] = (("wheel", 0.8), ("rest", 0.2))
     left: tuple[tuple[str, float], ...] = (("wheel", 0.85), ("rest", 0.15))
 

@@ -30,12 +30,12 @@ _HIP = np.array([0.0, -44.0, -6.0])
 # Outline of the torso: height, half width, half depth, in cm.
 _TORSO = np.array(
     [
-        (-12.4, 6.9, 6.2),
-        (-12.9, 7.3, 6.3),
-        (-13.8, 8.8, 6.3),
-        (-15.0, 12.0, 6.8),
-        (-16.6, 15.0, 7.4),
-        (-18.8, 17.2, 8.2),
+        (-11.7, 6.6, 5.9),
+        (-12.2, 7.1, 6.1),
+        (-13.1, 8.8, 6.3),
+        (-14.3, 12.0, 6.8),
+        (-16.0, 15.0, 7.4),
+        (-18.4, 17.2, 8.2),
         (-22.5, 18.2, 9.2),
         (-28.0, 17.6, 10.2),
         (-36.0, 16.8, 10.6),
@@ -78,7 +78,8 @@ class Stance:
     def place(self, points: Vectors) -> Vectors:
         """Points of the trunk at rest, ``(N, 3)`` cm, where they are in this stance."""
         turned = (points - _HIP) @ rotation(self.yaw_deg, 0, 0).T + _HIP
-        return turned + self.lean * smoothstep(points[:, 1:2], -46, -14)
+        placed: Vectors = turned + self.lean * smoothstep(points[:, 1:2], -46, -14)
+        return placed
 
 
 def build(person: Identity) -> float:
@@ -100,12 +101,11 @@ def torso(person: Identity, stance: Stance, collar: float) -> list[Piece]:
     centres = np.stack([0 * y, y, z], axis=1)
     bust = 1.0 + 0.12 * person.feminine * np.exp(-(((y + 28) / 6) ** 2))
     first = np.stack([half * wide, 0 * y, 0 * y], axis=1)
-    second = np.stack([0 * y, 0 * y, deep * bust], axis=1)
+    # the neckline is lower in front
+    second = np.stack([0 * y, -1.1 * smoothstep(y, -14.3, -11.7), deep * bust], axis=1)
     body = sweep(centres, first, second, columns=32, square=0.85)
     placed = replace(body, points=stance.place(body.points))
-    angle = np.arange(24) * (2 * np.pi / 24)
-    ring = np.stack([6.7 * wide * np.sin(angle), -12.5 - 0.9 * np.cos(angle), -5.6 + 6.1 * np.cos(angle)], axis=1)
-    band = loop(stance.place(ring), collar, (0.0, 1.0, 0.3))
+    band = loop(placed.points[:32], collar, (0.0, 1.0, 0.3))
     return [
         placed.piece(Part.BODY, Tile.CLOTH),
         band.piece(Part.BODY, Tile.CLOTH, (0.86, 0.86, 0.86)),
@@ -137,7 +137,7 @@ def neck(person: Identity, stance: Stance, head_base: Vectors) -> Piece:
     """
     low = stance.place(np.array([[0.0, -16.0, -6.2], [0.0, -11.5, -5.6]]))
     path = np.stack([low[0], low[1], 0.5 * low[1] + 0.5 * head_base, head_base])
-    width = 5.0 if person.feminine else 5.9
+    width = 4.7 if person.feminine else 5.5
     surface = tube(path, np.array([1.2, 1.06, 0.98, 0.98]) * width, sides=20, caps=False)
     shade = np.array([1.0, 0.95, 0.84, 0.74]).repeat(20)
     return surface.piece(Part.BODY, Tile.SKIN, shade[:, None] * np.ones(3), 0.08)
@@ -255,6 +255,6 @@ def shoulders(person: Identity, stance: Stance) -> list[Piece]:
     """Two upper arms that hang, for a portrait that ends above the elbows."""
     pieces = []
     for side in (-1.0, 1.0):
-        line = np.array([[side * 14.6 * build(person), -20.2, -5.0], [side * 17.5 * build(person), -44.0, -4.0]])
+        line = np.array([[side * 14.0 * build(person), -21.5, -5.0], [side * 17.5 * build(person), -44.0, -4.0]])
         pieces.append(tube(stance.place(line), np.array([5.3, 4.8]), 14).piece(Part.ARM, Tile.CLOTH))
     return pieces

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fsa_data.simdrive.atlas import Tile, put
 from fsa_data.simdrive.randomness import Stream, generator
 from fsa_data.simdrive.shapes import Vectors, normalised
-from fsa_data.simdrive.texture import smoothed_noise
+from fsa_data.simdrive.texture import smoothed_noise, to_bytes
 from fsa_data.types import Image
 
 FRAME_WIDTH, FRAME_HEIGHT = 384, 288
@@ -138,14 +138,14 @@ def _cloth(rng: np.random.Generator) -> Image:
     pattern = {0: 0 * v, 1: stripe, 2: 0.5 * stripe + 0.5 * across, 3: (v > 0.52) * 1.0, 4: 0 * v}[kind]
     picture = base + (0.55 if kind != 3 else 1.0) * pattern[..., None] * (other - base)
     folds = 1 + 0.05 * smoothed_noise(rng, (128, 128), 8) + 0.02 * smoothed_noise(rng, (128, 128), 1.2)
-    return np.clip(picture * folds[..., None], 0, 255).astype(np.uint8)
+    return to_bytes(picture * folds[..., None])
 
 
 def _fabric(rng: np.random.Generator) -> Image:
     light = 222 + 9 * smoothed_noise(rng, (128, 128), 1.0) + 8 * smoothed_noise(rng, (128, 128), 12)
     for at in (40, 88):
         light[:, at - 1 : at + 1] *= 0.72
-    return np.clip(np.repeat(light[..., None], 3, 2), 0, 255).astype(np.uint8)
+    return to_bytes(np.repeat(light[..., None], 3, 2))
 
 
 def _label(rng: np.random.Generator) -> Image:
@@ -153,7 +153,7 @@ def _label(rng: np.random.Generator) -> Image:
     picture = np.ones((64, 64, 1)) * ground
     picture[22:42] = ink
     picture[29:35, 16:48] = 235
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return to_bytes(picture)
 
 
 def _screen() -> Image:
@@ -179,64 +179,64 @@ def _scenery(rng: np.random.Generator) -> NDArray[np.float32]:
         (rows > line)[..., None], far * (1 + 0.12 * smoothed_noise(rng, (height, width), 4.5)[..., None]), picture
     )
     picture = np.where((rows > horizon + 0.06)[..., None], near, picture)
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 2)
+    return np.asarray(cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 2), np.float32)
+
+
+Outline = list[tuple[float, float]]
+"""Corners of an area of the frame, x and y as shares of its width and height."""
+
+_ROOF: Outline = [(0, 0), (1, 0), (1, 0.10), (0.80, 0.14), (0.28, 0.16), (0, 0.11)]
+_BENCH: Outline = [(0.20, 0.47), (0.80, 0.46), (0.86, 0.62), (0.14, 0.64)]
+_BENCH_RESTS: tuple[Outline, ...] = (
+    [(0.24, 0.38), (0.36, 0.38), (0.37, 0.48), (0.23, 0.48)],
+    [(0.64, 0.38), (0.76, 0.38), (0.77, 0.48), (0.63, 0.48)],
+)
+_NEIGHBOUR: Outline = [(-0.02, 0.55), (0.16, 0.53), (0.21, 0.64), (0.24, 1.0), (-0.02, 1.0)]
+_NEIGHBOUR_REST: Outline = [(0.015, 0.40), (0.12, 0.395), (0.135, 0.52), (0.01, 0.53)]
+_PILLAR: Outline = [(0.745, 0.13), (0.80, 0.14), (0.825, 0.6), (0.86, 1.0), (0.80, 1.0), (0.765, 0.6)]
+_DOOR: Outline = [(0.86, 0.60), (1.0, 0.60), (1.0, 1.0), (0.90, 1.0)]
+
+
+def _panes(rng: np.random.Generator) -> tuple[Outline, ...]:
+    """Side window behind the passenger, rear window, driver's window; no two cars have quite the same."""
+    a, b, c, d, e, f = (float(v) for v in rng.uniform(-0.012, 0.012, 6))
+    return (
+        [(0.0, 0.13), (0.13, 0.17 + a), (0.17, 0.44 + b), (0.0, 0.50)],
+        [(0.28, 0.21 + c), (0.70, 0.20 + c), (0.735, 0.41 + d), (0.25, 0.42 + d)],
+        [(0.80, 0.17 + e), (1.0, 0.11), (1.0, 0.56), (0.815, 0.47 + f)],
+    )
 
 
 def _interior(trim: Vectors, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The inside of the car behind the driver, seen from the dashboard, and where its windows are."""
-    height, width = _HEIGHT, _WIDTH
-    row = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    row = np.linspace(0, 1, _HEIGHT, dtype=np.float32)[:, None, None]
     shade = 255 * trim.astype(np.float32)
-    picture = np.repeat(shade * (0.75 - 0.35 * row), width, axis=1)
-    roof = 255 * np.clip(trim * 0.4 + 0.42, 0, 0.9).astype(np.float32)
-    jig = rng.uniform(-0.012, 0.012, 8)
-    _polygon(picture, [(0, 0), (1, 0), (1, 0.10), (0.80, 0.14), (0.28, 0.16), (0, 0.11)], roof, 3)
-    window = np.zeros((height, width, 1), np.float32)
-    panes = (
-        [(0.0, 0.13), (0.13, 0.17 + jig[0]), (0.17, 0.44 + jig[1]), (0.0, 0.50)],
-        [(0.28, 0.21 + jig[2]), (0.70, 0.20 + jig[2]), (0.735, 0.41 + jig[3]), (0.25, 0.42 + jig[3])],
-        [(0.80, 0.17 + jig[4]), (1.0, 0.11), (1.0, 0.56), (0.815, 0.47 + jig[5])],
-    )
-    for pane in panes:
-        frame = [
-            (x + (x - np.mean([p[0] for p in pane])) * 0.09, y + (y - np.mean([p[1] for p in pane])) * 0.12)
-            for x, y in pane
-        ]
-        _polygon(picture, frame, shade * 0.45, 2)
-        _polygon(window, pane, np.ones(1, np.float32), 2)
-    # the seats behind and beside
-    _polygon(picture, [(0.20, 0.47), (0.80, 0.46), (0.86, 0.62), (0.14, 0.64)], shade * 0.55, 4)
-    for x in (0.30, 0.70):
-        _polygon(picture, [(x - 0.06, 0.38), (x + 0.06, 0.38), (x + 0.07, 0.48), (x - 0.07, 0.48)], shade * 0.5, 4)
-    _polygon(picture, [(-0.02, 0.55), (0.16, 0.53), (0.21, 0.64), (0.24, 1.0), (-0.02, 1.0)], shade * 0.7, 4)
-    _polygon(picture, [(0.015, 0.40), (0.12, 0.395), (0.135, 0.52), (0.01, 0.53)], shade * 0.62, 4)
-    hidden = np.zeros_like(window)
-    _polygon(hidden, [(0.015, 0.40), (0.12, 0.395), (0.135, 0.52), (0.01, 0.53)], np.ones(1, np.float32), 4)
-    for x in (0.30, 0.70):
-        _polygon(
-            hidden, [(x - 0.06, 0.38), (x + 0.06, 0.38), (x + 0.07, 0.48), (x - 0.07, 0.48)], np.ones(1, np.float32), 4
-        )
-    # the belt's pillar beside the driver
-    _polygon(
-        picture,
-        [(0.745, 0.13), (0.80, 0.14), (0.825, 0.6), (0.86, 1.0), (0.80, 1.0), (0.765, 0.6)],
-        shade * 0.6 + 14,
-        3,
-    )
-    _polygon(picture, [(0.86, 0.60), (1.0, 0.60), (1.0, 1.0), (0.90, 1.0)], shade * 0.75, 4)
-    picture *= 1 + 0.012 * smoothed_noise(rng, (height, width), 7)[..., None]
-    return picture, window * (1 - hidden)
+    picture = np.repeat(shade * (0.75 - 0.35 * row), _WIDTH, axis=1)
+    _fill(picture, _ROOF, 255 * np.clip(trim * 0.4 + 0.42, 0, 0.9), 1.5)
+    window = np.zeros((_HEIGHT, _WIDTH, 1), np.float32)
+    for pane in _panes(rng):
+        corners = np.array(pane)
+        frame = corners + (corners - corners.mean(axis=0)) * [0.09, 0.12]
+        _fill(picture, [(float(x), float(y)) for x, y in frame], shade * 0.45, 1.0)
+        _fill(window, pane, np.ones(1), 1.0)
+    _fill(picture, _BENCH, shade * 0.55, 2.0)
+    _fill(picture, _NEIGHBOUR, shade * 0.7, 2.0)
+    for rest, dark in (*((rest, 0.5) for rest in _BENCH_RESTS), (_NEIGHBOUR_REST, 0.62)):
+        _fill(picture, rest, shade * dark, 2.0)
+        _fill(window, rest, np.zeros(1), 2.0)
+    _fill(picture, _PILLAR, shade * 0.6 + 14, 1.5)
+    _fill(picture, _DOOR, shade * 0.75, 2.0)
+    picture *= 1 + 0.012 * smoothed_noise(rng, (_HEIGHT, _WIDTH), 7)[..., None]
+    return picture, window
 
 
-def _polygon(
-    picture: NDArray[np.float32], corners: list[tuple[float, float]], colour: Vectors | NDArray[np.float32], blur: float
-) -> None:
-    """Fill a polygon given in shares of the picture, with a soft edge, in place."""
+def _fill(picture: NDArray[np.float32], outline: Outline, colour: NDArray[np.floating], blur: float) -> None:
+    """Fill an outline with a soft edge, in place; ``blur`` in pixels of the picture."""
     height, width = picture.shape[:2]
     mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [np.round(np.array(corners) * [width, height]).astype(np.int32)], 255, cv2.LINE_AA)
-    amount = cv2.GaussianBlur(mask, (0, 0), blur / 2).astype(np.float32)[..., None] / 255
-    picture += amount * (np.asarray(colour, np.float32) - picture)
+    cv2.fillPoly(mask, [np.round(np.array(outline) * [width, height]).astype(np.int32)], 255, cv2.LINE_AA)
+    amount = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32)[..., None] / 255
+    picture += amount * (colour.astype(np.float32) - picture)
 
 
 def backdrop(car: Cabin, shift_px: int) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from fsa_data.paths import cache_dir
 from fsa_data.simdrive.actions import CLASSES
 from fsa_data.simdrive.generate import Plan, Row, write_share
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a pixel of the data or of a portrait changes; part of the folder's name."""
 
 CONDITIONS = ("unmasked", "masked")
@@ -117,7 +117,10 @@ def _make(folder: Path, plan: Plan, processes: int | None) -> None:
             table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
             table.writeheader()
             table.writerows(asdict(row) for row in sorted(rows, key=lambda row: row.path))
-        facts = f"subjects {plan.subjects}, frames per class {plan.frames}, seed {plan.seed}, {plan.condition}, version {VERSION}"
+        facts = (
+            f"subjects {plan.subjects}, frames per class {plan.frames}, seed {plan.seed}, {plan.condition}, "
+            f"version {VERSION}"
+        )
         (building / "README.txt").write_text(_README.format(plan=facts), encoding="utf-8")
         # mkdtemp makes a folder that only its owner can read
         building.chmod(0o755)

@@ -25,12 +25,18 @@ LEFT_CORNER = (291, 306, 292, 308)
 
 @lru_cache(maxsize=1)
 def canonical() -> Vectors:
-    """``(468, 3)`` float64 cm: the canonical face with its mouth closed (the model's own stands slightly open)."""
+    """``(468, 3)`` float64 cm: the canonical face, mouth closed, eyes open (the model's own stand between)."""
     points = face_mesh().vertices_cm.astype(np.float64)
     for upper, lower, share in ((UPPER_INNER, LOWER_INNER, 0.47), (UPPER_NEXT, LOWER_NEXT, 0.22)):
         gap = points[list(upper), 1] - points[list(lower), 1]
         points[list(upper), 1] -= share * np.minimum(gap, 0.6)
         points[list(lower), 1] += share * np.minimum(gap, 0.6)
+    for ring in (RIGHT_EYE, LEFT_EYE):
+        # a driver's alert eye: lids a little further apart than the canonical ones
+        height = points[list(ring), 1] - points[list(ring[:1] + ring[8:9]), 1].mean()
+        points[list(ring), 1] += np.where(height > 0, 0.3, 0.12) * height
+    corners = list(RIGHT_CORNER + LEFT_CORNER)
+    points[corners, 1] += 0.14
     points.flags.writeable = False
     return points
 
@@ -102,7 +108,7 @@ def _nose(points: Vectors, rest: Vectors, shape: dict[str, float]) -> None:
     wings = np.exp(-(((rest[:, 1] + 1.2) / 1.1) ** 2)) * smoothstep(2.6 - np.abs(rest[:, 0]), 0, 1.4)
     points[:, 0] *= 1 + shape["nose_width"] * wings
     ridge = (
-        np.exp(-((rest[:, 0] / 1.3) ** 2)) * smoothstep(3.5 - rest[:, 1], 0, 4.2) * smoothstep(rest[:, 1], -2.7, -1.2)
+        np.exp(-((rest[:, 0] / 1.7) ** 2)) * smoothstep(3.5 - rest[:, 1], 0, 4.2) * smoothstep(rest[:, 1], -2.7, -1.2)
     )
     points[:, 2] += shape["nose_depth_cm"] * ridge
     tip = np.exp(-((rest[:, 0] / 1.8) ** 2)) * np.exp(-(((rest[:, 1] + 1.2) / 1.2) ** 2))

@@ -21,11 +21,11 @@ _ROWS, _COLUMNS = 16, 72
 _AROUND = (0.0, 0.55, 0.9, 1.1, 1.32, 1.5, 1.75, 2.3, np.pi)
 _HAIRLINE = {
     "buzz": (0.93, 0.9, 1.1, 1.3, 1.7, 1.72, 1.72, 1.95, 2.15),
-    "short": (0.97, 0.93, 1.12, 1.32, 1.78, 1.78, 1.76, 2.0, 2.25),
+    "short": (0.94, 0.91, 1.12, 1.32, 1.78, 1.78, 1.76, 2.0, 2.25),
     "swept": (0.96, 0.92, 1.1, 1.32, 1.78, 1.8, 1.8, 2.05, 2.3),
     "curly": (0.98, 0.98, 1.15, 1.36, 1.8, 1.86, 1.9, 2.15, 2.35),
-    "bob": (1.02, 1.04, 1.15, 1.5, 1.9, 2.05, 2.1, 2.2, 2.35),
-    "long": (0.96, 0.96, 1.1, 1.42, 1.85, 2.05, 2.1, 2.2, 2.35),
+    "bob": (1.02, 1.04, 1.12, 1.32, 1.5, 1.55, 1.58, 1.6, 1.6),
+    "long": (0.96, 0.96, 1.08, 1.3, 1.5, 1.55, 1.58, 1.6, 1.6),
     "bun": (0.96, 0.94, 1.1, 1.3, 1.66, 1.66, 1.7, 2.0, 2.2),
 }
 
@@ -41,10 +41,10 @@ def _cached(seed: int, index: int) -> list[Piece]:
     if person.hair == "bald":
         return []
     rng = generator(Stream.HAIR, seed, index)
-    around = np.arange(_COLUMNS) * (2 * np.pi / _COLUMNS)
+    around = np.linspace(0, 2 * np.pi, _COLUMNS, endpoint=False)
     limit = _hairline(person, around, rng)
-    share = np.linspace(0.0, 1.0, _ROWS)[:, None]
-    polar = 0.03 + (limit - 0.03) * share
+    share: Vectors = np.linspace(0.0, 1.0, _ROWS)[:, None]
+    polar: Vectors = 0.03 + (limit - 0.03) * share
     direction = _direction(polar, around)
     thick = _thickness(person, polar, around, rng) * (1 - share**7)
     # the last ring lies under the skin, so that the hairline is where the shell meets the head
@@ -126,26 +126,31 @@ def _tint(person: Identity, share: Vectors, rng: np.random.Generator) -> Vectors
 
 def _curtain(person: Identity, rng: np.random.Generator) -> Piece:
     """Hair that hangs from the sides and the back, in front of where the ears would be."""
-    columns, rows = 45, 13
-    edge = 1.22
+    columns = 45
+    edge = 1.16
     around = np.linspace(edge, 2 * np.pi - edge, columns)
-    direction = _direction(np.full(columns, 1.05), around)
-    skin = head_radius(person, direction)
-    volume = 0.95 * (0.75 + 0.4 * person.volume_cm)
-    share = np.linspace(0, 1, rows)[:, None]
-    # the first row lies inside the shell, so that the curtain grows out of it
-    radius = skin + volume * (0.75 + 0.3 * smoothstep(share, 0.0, 0.5))
-    start = CENTRE + radius[..., None] * direction
-    end = {"bob": -6.5, "long": -16.5}[person.hair] + rng.uniform(-1.5, 1.5)
     phase = rng.uniform(0, 2 * np.pi, 3)
     folded = np.abs(around - np.pi) / (np.pi - edge)
-    # inwards along the neck; the front edges turn in towards the cheeks
-    spread = 1.0 + 0.03 * np.sin(3 * share + phase[0]) - 0.2 * share**1.3
-    spread = spread + (0.03 * np.sin(9 * around + phase[1]) + 0.02 * np.sin(17 * around + phase[2])) * share
-    spread = spread - 0.16 * smoothstep(folded, 0.86, 1.0) - 0.05 * smoothstep(folded, 0.8, 1.0) * share
-    ends = end + 0.5 * np.sin(5 * around + phase[2]) + rng.normal(0, 0.25, columns)
-    y = start[..., 1] + (ends - start[..., 1]) * share
-    x = start[..., 0] * spread
-    z = CENTRE[2] + (start[..., 2] - CENTRE[2]) * spread + 1.2 * share * smoothstep(folded, 0.3, 1.0)
-    sheet = grid(np.stack([x, y, z], axis=-1), closed=False).turned_over()
-    return sheet.piece(Part.HEAD, Tile.HAIR, _tint(person, 0.6 * np.repeat(share[:, 0], columns), rng), 0.15)
+    volume = 0.95 * (0.75 + 0.4 * person.volume_cm)
+    # along the head first, then straight down from where it is widest, closing in on the neck
+    polar = np.linspace(1.05, 1.95, 12)[:, None] + 0 * around
+    direction = _direction(polar, around)
+    grow = 0.7 + 0.44 * smoothstep(polar, 1.05, 1.35)
+    on_head = (head_radius(person, direction) + volume * grow)[..., None] * direction
+    end = {"bob": -7.0, "long": -16.5}[person.hair] + rng.uniform(-1.0, 1.5)
+    ends = end - CENTRE[1] + 0.5 * np.sin(5 * around + phase[2]) + rng.normal(0, 0.25, columns)
+    low = on_head[-1, :, 1]
+    y = np.concatenate([on_head[..., 1], low + (ends - low) * np.linspace(0.1, 1, 10)[:, None]])
+    wide = np.concatenate([np.linalg.norm(on_head[..., [0, 2]], axis=-1), np.zeros((10, columns))])
+    for row in range(1, len(wide)):
+        wide[row] = np.maximum(wide[row], wide[row - 1] - 0.11 * np.maximum(y[row - 1] - y[row], 0))
+    share = smoothstep(-y, 0, 12)
+    wide *= 1 + (0.03 * np.sin(9 * around + phase[1]) + 0.02 * np.sin(17 * around + phase[2])) * share
+    # the front edges turn in towards the cheeks
+    wide *= 1 - 0.2 * smoothstep(folded, 0.86, 1.0)
+    points = np.stack(
+        [wide * np.sin(around), y, wide * np.cos(around) + 1.5 * share * smoothstep(folded, 0.3, 1.0)], -1
+    )
+    sheet = grid(CENTRE + points, closed=False).turned_over()
+    shade = 0.6 * np.repeat(np.linspace(0, 1, len(y)), columns)
+    return sheet.piece(Part.HEAD, Tile.HAIR, _tint(person, shade, rng), 0.15)

@@ -31,7 +31,7 @@ from fsa_data.simdrive.shapes import (
 from fsa_data.types import Ints
 
 SKULL_CENTRE = np.array([0.0, 2.6, -3.6])
-_RINGS = 11
+_RINGS = 16
 _OVAL = np.array(FACE_OVAL)
 
 
@@ -108,6 +108,7 @@ def _creases(seed: int, index: int) -> Vectors:
     concave = np.bincount(pairs[:, 0], rise, 468) / count
     smooth = 0.5 * concave + 0.5 * np.bincount(pairs[:, 0], concave[pairs[:, 1]], 468) / count
     light: Vectors = 1 - np.clip(0.75 * smooth, -0.03, 0.3)
+    light[_OVAL] = 1.0  # where the skull goes on
     return light
 
 
@@ -127,7 +128,7 @@ def skin_pieces(person: Identity, face: Vectors) -> list[Piece]:
     back = np.concatenate([normals[_OVAL], normals[468:]])
     return [
         Piece(face, shape.face, uv, light, 0.22, Part.FACE, normals[:468]),
-        Piece(rings.reshape(-1, 3), shape.skull, _skull_uv(), _skull_tint(person, rings), 0.16, Part.HEAD, back),
+        Piece(rings.reshape(-1, 3), shape.skull, _skull_uv(), _skull_tint(person, rings), 0.22, Part.HEAD, back),
     ]
 
 
@@ -250,6 +251,7 @@ def surgical_mask(person: Identity, face: Vectors, colour: Vectors) -> list[Piec
     bottom = chin - 0.35 + (-5.6 - chin) * edge
     y = top + (bottom - top) * share[:, None]
     radius = _stretched(_horizontal_radius(face, turn, y), y)
+    radius = np.maximum(radius, _stretched(radius.T, np.repeat(-turn[:, None], len(share), 1)).T - 0.25)
     radius += 0.32 + 0.12 * np.sin(share * 6 * np.pi)[:, None] * (1 - edge) * smoothstep(share, 0.15, 0.3)[:, None]
     radius[-1] -= 1.2 * (1 - edge)
     points = np.stack([radius * np.sin(turn), y, -3.0 + radius * np.cos(turn)], axis=-1)
@@ -264,13 +266,12 @@ def surgical_mask(person: Identity, face: Vectors, colour: Vectors) -> list[Piec
 
 
 def _horizontal_radius(face: Vectors, turn: Vectors, y: Vectors) -> Vectors:
-    """Distance of the face from a vertical axis through z = -3, at each direction and height."""
+    """Distance of the face's furthest point from a vertical axis through z = -3, near each direction and height."""
     flat = face[:, [0, 2]] - np.array([0.0, -3.0])
     around, radius = np.arctan2(flat[:, 0], flat[:, 1]), np.linalg.norm(flat, axis=1)
     distance = ((turn[None, :, None] - around) * 7.0) ** 2 + (y[..., None] - face[:, 1]) ** 2
-    weight = np.exp(-distance / (2 * 0.75**2)) + 1e-9
-    mean: Vectors = (weight * radius).sum(-1) / weight.sum(-1)
-    return mean
+    furthest: Vectors = (radius - 0.75 * distance).max(-1)
+    return furthest
 
 
 def _stretched(radius: Vectors, y: Vectors) -> Vectors:

@@ -45,7 +45,7 @@ SHAPE_SPREAD = {
     "lower_face": 0.08,
     "forehead": 0.06,
     "nose_width": 0.20,
-    "nose_depth_cm": 0.55,
+    "nose_depth_cm": 0.42,
     "nose_length": 0.40,
     "eye_spacing_cm": 0.26,
     "eye_size": 0.13,
@@ -129,8 +129,8 @@ def identity(seed: int, index: int) -> Identity:
     shape_rng = generator(Stream.SHAPE, seed, index)
     rng = generator(Stream.SKIN, seed, index)
     deal = _dealt(seed, index)
-    feminine = deal["feminine"]
-    tone = np.clip(np.array(TONES[int(deal["tone"])], np.float64) * rng.normal(1, [0.015, 0.015, 0.02]), 30, 250)
+    feminine = deal.feminine
+    tone = np.clip(np.array(TONES[deal.tone], np.float64) * rng.normal(1, [0.015, 0.015, 0.02]), 30, 250)
     dark = float(np.clip(1 - (tone.mean() - 66) / 142, 0, 1))
     lip_red = np.array([172, 92, 88]) if feminine else np.array([168, 104, 94])
     lips = tone * (0.62 - 0.1 * dark) + lip_red * (0.38 - 0.16 * dark) - (8 if feminine else 0) * np.array([0, 1, 0.6])
@@ -141,23 +141,34 @@ def identity(seed: int, index: int) -> Identity:
         bumps=_bumps(shape_rng),
         tone=tone,
         hair_colour=_hair_colour(rng, dark),
-        hair=str(deal["hair"]),
-        beard=float(deal["beard"]),
+        hair=deal.hair,
+        beard=deal.beard,
         feminine=feminine,
-        glasses=bool(deal["glasses"]),
+        glasses=deal.glasses,
         glasses_tint=np.array([(36, 32, 32), (60, 36, 26), (70, 74, 84), (96, 30, 34)][rng.integers(4)], np.float64),
         iris=np.array(IRIS_COLOURS[rng.integers(2 if dark > 0.45 else 5)], np.float64),
         age=float(rng.uniform(0, 0.9) ** 1.4),
         brows=float(rng.uniform(0.3, 0.62) if feminine else rng.uniform(0.5, 0.9)),
         lips=lips,
         freckles=float(rng.random() < 0.3) * float(rng.uniform(0.3, 0.8)) * (1 - dark),
-        makeup=float(feminine) * float(rng.random() < 0.6) * float(rng.uniform(0.3, 0.8)),
+        makeup=feminine * float(rng.random() < 0.6) * float(rng.uniform(0.3, 0.8)),
         volume_cm=float(rng.uniform(0.6, 1.3)),
         parting=float(rng.uniform(-1, 1)),
     )
 
 
-def _dealt(seed: int, index: int) -> dict[str, float | str]:
+@dataclass(frozen=True, slots=True)
+class _Cards:
+    """The dealt traits: ``tone`` indexes :data:`TONES`, the others are as in :class:`Identity`."""
+
+    feminine: float
+    tone: int
+    hair: str
+    beard: float
+    glasses: bool
+
+
+def _dealt(seed: int, index: int) -> _Cards:
     """The stratified traits: cycles through all values, started at a place that the seed chooses.
 
     Among six in a row there are always three women and three men, one of them bald, one with a full beard and one
@@ -174,13 +185,8 @@ def _dealt(seed: int, index: int) -> dict[str, float | str]:
     else:
         style = (("short", "buzz")[lap % 2], "bald", ("swept", "curly")[lap % 2])[(nth + hair) % 3]
         whiskers = (0.0, 0.95, (0.25, 0.5)[lap % 2])[(nth + beard) % 3]
-    return {
-        "feminine": feminine,
-        "tone": (1, 6, 3, 0, 5, 2, 7, 4)[(index + start) % 8],
-        "hair": style,
-        "beard": whiskers,
-        "glasses": (index + glass) % 3 == 0,
-    }
+    tone = (1, 6, 3, 0, 5, 2, 7, 4)[(index + start) % 8]
+    return _Cards(float(feminine), tone, style, whiskers, (index + glass) % 3 == 0)
 
 
 def _shape(rng: np.random.Generator, feminine: float) -> dict[str, float]:

@@ -96,7 +96,7 @@ def _contact(fragments: Fragments) -> NDArray[np.float32]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _shade(triangle, bary, triangles, attributes, atlas, lamps, contact, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _shade(triangle, bary, triangles, attributes, atlas, lamps, contact, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Texture times light plus highlight at each covered pixel (Lambert, hemisphere ambient, Blinn-Phong)."""
     height, width = triangle.shape
     rows, columns = atlas.shape[0], atlas.shape[1]
@@ -167,15 +167,15 @@ def develop(
         ``(h, w, 3)`` uint8 RGB and ``(h, w)`` uint8.
     """
     width, height = size
-    small = cv2.GaussianBlur(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (0, 0), 0.45)
-    small *= np.float32(exposure)
+    shrunk = cv2.resize(picture * np.float32(exposure), size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), 0.45), np.float32)
     # the shoulder keeps highlights from clipping hard
     bright = small > 200
     small[bright] = 200 + 55 * (1 - np.exp((200 - small[bright]) / 70))
     if noise_sd > 0:
         grain = rng.standard_normal((height, width, 1), dtype=np.float32)
-        colour = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
-        colour = cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR)
+        coarse = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
+        colour = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         small += np.float32(noise_sd) * (np.float32(0.7) * colour + np.float32(0.8) * grain)
     column = ((np.arange(width) + 0.5) * picture.shape[1] / width).astype(np.int64)
     row = ((np.arange(height) + 0.5) * picture.shape[0] / height).astype(np.int64)

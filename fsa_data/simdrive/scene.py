@@ -18,7 +18,7 @@ from fsa_data.simdrive.randomness import Stream, generator
 from fsa_data.simdrive.render import Camera, develop, draw
 from fsa_data.simdrive.shapes import Piece, Vectors, rotation
 from fsa_data.simdrive.texture import paint_eyes, person_atlas
-from fsa_data.types import Image, Mask
+from fsa_data.types import Floats, Image, Mask
 
 CLIP_FRAMES = 3
 """Frames that share one clip: one pose, jittered."""
@@ -43,7 +43,7 @@ class Frame:
     parts: Mask
     yaw_deg: float
     pitch_deg: float
-    landmarks_px: Vectors
+    landmarks_px: Floats
 
 
 def frame_camera(scale: float = 1.0) -> Camera:

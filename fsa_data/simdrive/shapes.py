@@ -91,7 +91,9 @@ def _cross(a: Vectors, b: Vectors) -> Vectors:
 def normalised(vectors: ArrayLike) -> Vectors:
     """Unit vectors along the last axis (zero stays zero)."""
     array = np.asarray(vectors, np.float64)
-    return array / np.maximum(np.linalg.norm(array, axis=-1, keepdims=True), 1e-9)
+    length = np.sqrt((array * array).sum(axis=-1, keepdims=True))
+    unit: Vectors = array / np.maximum(length, 1e-9)
+    return unit
 
 
 def vertex_normals(points: Vectors, triangles: Ints) -> Vectors:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data.mesh import (
+    FACE_OVAL,
     LEFT_EYE,
     LEFT_EYEBROW,
     LIPS_INNER,
@@ -45,7 +46,7 @@ def _regions() -> dict[str, NDArray[np.float32]]:
     rest, mesh = canonical(), face_mesh()
     x, y = np.abs(rest[:, 0]), rest[:, 1]
     jaw = smoothstep(-y, 3.4, 5.6) * (1 - np.exp(-((x / 1.7) ** 2)) * np.exp(-(((y + 5.9) / 0.5) ** 2)) * 0.4)
-    sides = smoothstep(x, 5.6, 6.9) * smoothstep(-y, -1.0, 1.5)
+    sides = 0.85 * smoothstep(x, 5.1, 7.4) * smoothstep(-y, -1.0, 1.5)
     moustache = smoothstep(2.9 - x, 0, 0.9) * np.exp(-(((y + 2.85) / 0.55) ** 2))
     fields = {
         "beard": np.clip(np.maximum(np.maximum(jaw, sides), moustache), 0, 1),
@@ -55,12 +56,17 @@ def _regions() -> dict[str, NDArray[np.float32]]:
         "under_eye": np.exp(-((x - 3.0) ** 2 / (2 * 1.2**2) + (y - 1.6) ** 2 / (2 * 0.45**2))),
         "upper_lid": np.exp(-((x - 3.2) ** 2 / (2 * 1.3**2) + (y - 3.6) ** 2 / (2 * 0.5**2))),
         "under_lip": np.exp(-(x**2 / (2 * 1.3**2) + (y + 6.0) ** 2 / (2 * 0.4**2))),
-        "forehead": smoothstep(y, 5.0, 7.5),
+        "inner": 1.0 - np.isin(np.arange(468), FACE_OVAL),
     }
     points = np.column_stack([to_atlas(Tile.FACE, mesh.uv.astype(np.float64)), np.zeros(468)]).astype(np.float32)
     drawn = rasterise(points, mesh.triangles, Box(0, 0, FACE_SIZE, FACE_SIZE))
     spread = interpolate(drawn, mesh.triangles, np.stack(list(fields.values()), axis=1).astype(np.float32))
-    return {name: cv2.GaussianBlur(spread[..., k], (0, 0), 2.0) for k, name in enumerate(fields)}
+    blur = {"beard": 4.5}
+    return {name: _blurred(spread[..., k], blur.get(name, 2.0)) for k, name in enumerate(fields)}
+
+
+def _blurred(field: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), np.float32)
 
 
 class Brush:
@@ -83,8 +89,9 @@ class Brush:
 
     def mask(self, blur: float = 0.0) -> NDArray[np.float32]:
         """``(256, 256, 1)`` float32 in 0..1, blurred by ``blur`` tile pixels."""
-        small = cv2.resize(self._canvas, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        return (cv2.GaussianBlur(small, (0, 0), blur) if blur > 0 else small)[..., None]
+        shrunk = cv2.resize(self._canvas, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
+        small = (shrunk / 255).astype(np.float32)
+        return np.asarray((_blurred(small, blur) if blur > 0 else small)[..., None], np.float32)
 
 
 def smoothed_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.float32]:
@@ -93,7 +100,8 @@ def smoothed_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: floa
     return np.asarray(noise / max(float(noise.std()), 1e-6), np.float32)
 
 
-def _bytes(picture: NDArray[np.floating]) -> Image:
+def to_bytes(picture: NDArray[np.floating]) -> Image:
+    """Round to uint8."""
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 
@@ -107,7 +115,7 @@ def face_texture(person: Identity) -> Image:
     region = {name: field[..., None] for name, field in _regions().items()}
     tone = person.tone.astype(np.float32)
     skin = np.ones((FACE_SIZE, FACE_SIZE, 1), np.float32) * tone
-    skin = skin * (1 + 0.025 * smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), 18)[..., None])
+    skin = skin * (1 + 0.025 * region["inner"] * smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), 18)[..., None])
     red = np.array([1.03, 0.88, 0.87], np.float32)
     flush = (0.75 * region["cheek"] + 0.65 * region["nose"]) * rng.uniform(0.4, 1.0)
     skin = skin * (1 + flush * (red - 1))
@@ -120,7 +128,7 @@ def face_texture(person: Identity) -> Image:
     skin = _lips(skin, person)
     skin = _brows(skin, person, rng)
     skin = skin + 0.016 * tone * rng.normal(size=(FACE_SIZE, FACE_SIZE, 1)).astype(np.float32)
-    return _bytes(skin)
+    return to_bytes(skin)
 
 
 def _makeup(
@@ -130,10 +138,13 @@ def _makeup(
         shade = person.tone * np.array([(0.62, 0.5, 0.55), (0.55, 0.5, 0.62), (0.7, 0.52, 0.42)][rng.integers(3)])
         skin = _mix(skin, shade, 0.55 * person.makeup * lid)
     if person.freckles:
-        spots = (smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), 0.8) > 2.35).astype(np.float32)
-        spots = cv2.GaussianBlur(spots, (0, 0), 0.7)[..., None]
+        spots = smoothed_noise(rng, (FACE_SIZE, FACE_SIZE), 0.8) > 2.35
         near = _regions()["cheek"] + _regions()["nose"]
-        skin = _mix(skin, person.tone * np.array([0.72, 0.6, 0.5]), person.freckles * spots * near[..., None])
+        skin = _mix(
+            skin,
+            person.tone * np.array([0.72, 0.6, 0.5]),
+            person.freckles * _blurred(spots.astype(np.float32), 0.7)[..., None] * near[..., None],
+        )
     return skin
 
 
@@ -211,14 +222,14 @@ def hair_tile(person: Identity) -> Image:
         fine = cv2.GaussianBlur(rng.normal(size=(128, 128)).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=14)
         broad = cv2.GaussianBlur(rng.normal(size=(128, 128)).astype(np.float32), (0, 0), sigmaX=3.0, sigmaY=30)
         strands, strength = fine / fine.std() + 0.8 * broad / broad.std(), 20
-    return _bytes(np.repeat((176 + strength * strands)[..., None], 3, axis=2))
+    return to_bytes(np.repeat((176 + strength * strands)[..., None], 3, axis=2))
 
 
 def skin_tile(person: Identity) -> Image:
     """``(128, 128, 3)`` uint8: plain skin."""
     rng = generator(Stream.SKIN, person.seed, person.index, 2)
-    light = 1 + 0.02 * smoothed_noise(rng, (128, 128), 9) + 0.014 * rng.normal(size=(128, 128)).astype(np.float32)
-    return _bytes(person.tone * light[..., None])
+    light = 1 + 0.014 * rng.normal(size=(128, 128)).astype(np.float32)
+    return to_bytes(person.tone * light[..., None])
 
 
 def paint_eyes(tile: Image, person: Identity, gaze_x: float, gaze_y: float, blink: float) -> None:
@@ -243,14 +254,14 @@ def _eye(patch: Image, ring: Vectors, person: Identity, gaze: Vectors, blink: fl
     """One eye over a patch of skin; ``ring`` ``(16, 2)`` pixels of the patch, outer corner first, lower lid first."""
     height, width = patch.shape[:2]
     big = cv2.resize(patch, (width * _DRAW, height * _DRAW), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    x = (np.arange(width * _DRAW, dtype=np.float32)[None] + 0.5) / _DRAW
-    y = (np.arange(height * _DRAW, dtype=np.float32)[:, None] + 0.5) / _DRAW
+    x = ((np.arange(width * _DRAW)[None] + 0.5) / _DRAW).astype(np.float32)
+    y = ((np.arange(height * _DRAW)[:, None] + 0.5) / _DRAW).astype(np.float32)
     mask = np.zeros(big.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.round(ring * _DRAW * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
     open_ = mask.astype(np.float32)[..., None] * np.float32((1 - 0.9 * float(smoothstep(blink, 0.75, 1.0))) / 255)
     big += open_ * (_eyeball(x, y, ring, person, gaze, blink) - big)
     _lashes(big, ring, person)
-    return _bytes(cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA))
+    return to_bytes(np.asarray(cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA), np.float32))
 
 
 def _eyeball(
@@ -321,7 +332,7 @@ def person_atlas(seed: int, index: int) -> Image:
 def _teeth() -> Image:
     gap = np.abs(np.linspace(-4, 4, 32) % 1 - 0.5)
     light = 240 - 70 * np.exp(-((gap / 0.07) ** 2))
-    return _bytes(np.repeat(np.repeat(light[None, :, None], 32, 0), 3, 2))
+    return to_bytes(np.repeat(np.repeat(light[None, :, None], 32, 0), 3, 2))
 
 
 def _pleats() -> Image:
@@ -330,4 +341,4 @@ def _pleats() -> Image:
     for fold in (0.3, 0.5, 0.7):
         light -= 55 * np.exp(-(((v - fold) / 0.018) ** 2)) - 14 * np.exp(-(((v - fold - 0.05) / 0.02) ** 2))
     light[(v < 0.05) | (v > 0.96)] = 250
-    return _bytes(np.repeat(np.repeat(light[:, None, None], 128, 1), 3, 2))
+    return to_bytes(np.repeat(np.repeat(light[:, None, None], 128, 1), 3, 2))
