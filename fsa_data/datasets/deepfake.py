@@ -252,7 +252,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         gone_swaps = self.store.locate("swaps", planned.swap_keys.ravel())["shard"] < 0
         in_worker = get_worker_info() is not None
         if self.on_miss == "materialise" and not in_worker:
-            materialise_plan(frames, recipe, planned, self.store)
+            _warn_of_failures(materialise_plan(frames, recipe, planned, self.store))
         elif (gone_frames.any() or gone_swaps.any()) and (in_worker or self.on_miss == "error"):
             keys = as_hex(planned.frame_keys[gone_frames]) + as_hex(planned.swap_keys.ravel()[gone_swaps])
             where = "A DataLoader worker may not make swaps. " if in_worker else ""
@@ -322,6 +322,16 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         test = TestView(self.frames, self._pixels, rows, **self._settings())
         test._dataset, test._subjects = self, subjects
         return test
+
+
+def _warn_of_failures(report: MaterialiseReport) -> None:
+    if report.failures:
+        warnings.warn(
+            f"{len(report.failures)} frames failed and are left out; the next run tries them again. The first: "
+            f"{report.failures[0]}",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _check_choices(**given: tuple[str, tuple[str, ...]]) -> None:

@@ -22,6 +22,8 @@ SEAL_ROWS = 1024
 SEAL_SECONDS = 5.0
 SEAL_BYTES = 64 << 20
 """A buffer is also sealed at this size, so that a pack of frames does not fill the memory."""
+_SEALED_IN_ORDER = ("frames", "faces", "swaps")
+"""Swaps last: a sealed swap never lacks the frame that it is pasted on."""
 SWEEP_SECONDS = 600.0
 """Unfinished files of dead processes are removed at this age."""
 
@@ -29,9 +31,9 @@ SWEEP_SECONDS = 600.0
 class StoreWriter:
     """Puts rows into a store; one per process, any number at once on one store.
 
-    Rows are visible to readers, and safe, once sealed: every 1,024 rows, 64 MiB or 5 seconds of one kind (looked at
-    whenever a row comes or :meth:`tick` is called), and when the writer is closed. As a context manager it seals what
-    it has also when an exception, a Ctrl-C included, ends the block.
+    Rows are visible to readers, and safe, once sealed: all kinds together, when one of them has 1,024 rows or 64 MiB,
+    after 5 seconds (looked at whenever a row comes or :meth:`tick` is called), and when the writer is closed. As a
+    context manager it seals what it has also when an exception, a Ctrl-C included, ends the block.
 
     Args:
         path: the store's directory.
@@ -74,7 +76,7 @@ class StoreWriter:
         Raises:
             StoreWriteError: the directory cannot be written, or the disk is full.
         """
-        for kind in shard.KINDS:
+        for kind in _SEALED_IN_ORDER:
             self._seal(kind)
 
     def close(self) -> None:
@@ -94,7 +96,7 @@ class StoreWriter:
         self._rows[kind].append(row)
         self._bytes[kind] += len(row.payload)
         if len(self._rows[kind]) >= SEAL_ROWS or self._bytes[kind] >= SEAL_BYTES:
-            self._seal(kind)
+            self.seal()
         self.tick()
 
     def _seal(self, kind: str) -> None:

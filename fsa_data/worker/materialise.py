@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ class MaterialiseReport:
     seconds: float
     frames_decoded: int
     faces_detected: int
-    failures: tuple[str, ...]
+    failures: tuple[str, ...] = field(repr=False)
 
 
 def materialise(

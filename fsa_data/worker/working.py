@@ -20,7 +20,7 @@ def checked_size(size: int | Sequence[int] | None) -> WorkingSize:
     Raises:
         ConfigError: not an int, a pair or None, or less than 16 pixels.
     """
-    sides = [] if size is None else [size] if isinstance(size, int) else list(size)
+    sides = [] if size is None else list(size) if isinstance(size, Sequence) else [size]
     if any(type(side) is not int or side < 16 for side in sides) or len(sides) > 2:
         raise ConfigError(f"working_size must be the short side, (height, width) or None, from 16 on; got {size!r}.")
     if size is None or isinstance(size, int):
