@@ -101,7 +101,7 @@ def cabin(seed: int, index: int) -> Cabin:
         short_sleeves=bool(rng.random() < 0.35),
         collar_cm=float(rng.choice([0.7, 0.95, 1.5])),
         seat_tint=_muted(rng, 0.1, rng.uniform(0.2, 0.55)),
-        prop_tints=np.stack([_muted(rng, 0.3, v) for v in (rng.uniform(0.1, 0.3), 0.62, 0.7)]),
+        prop_tints=np.stack([_muted(rng, 0.18, v) for v in (rng.uniform(0.1, 0.3), 0.6, 0.7)]),
         mask_tint=np.array(
             [(0.62, 0.80, 0.93), (0.95, 0.95, 0.94), (0.13, 0.13, 0.15), (0.93, 0.78, 0.82)][
                 rng.choice(4, p=[0.5, 0.25, 0.15, 0.1])

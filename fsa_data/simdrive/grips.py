@@ -108,23 +108,19 @@ def behind(hand: Hand) -> Held:
 
 def drink(hand: Hand) -> Held:
     """A bottle or a cup at the mouth."""
-    small = 0.3 * hand.shift
-    axis = hand.toward(-0.28, -0.42 + 0.45 * hand.choice[1], 1.0)
-    axis = normalised(axis + 0.06 * hand.shift)
-    start = hand.point(0.0, -4.6, 6.6)
-    if hand.choice[2] < 0.6:
-        item, along_item, width = props.bottle(start, axis, hand.tints[1], 0.9), 10.5, 3.9
-    else:
-        item, along_item, width = props.cup(start, axis, hand.tints[2], 0.95), 5.6, 4.4
+    axis = normalised(hand.toward(-0.28, -0.42 + 0.45 * hand.choice[1], 1.0) + 0.06 * hand.shift)
+    lips = hand.point(0.0, -4.6, 6.6)
     up = hand.world(0.2, 0.9, 0.1)
-    outward = normalised(np.cross(np.cross(axis, up), axis))
-    across = normalised(np.cross(up, axis)) * -hand.side
-    beside = across if across[0] * hand.side > 0 else -across
-    palm = (
-        start + axis * along_item + beside * width - outward * (2.6 + 1.2 * float(hand.choice[2] >= 0.6)) + small * 0.3
-    )
-    grip = Grip(palm, outward + 0.35 * beside * -0.4, -beside, 0.55, 0.2, 0.6, hand.world(-0.7, -1.0, 0.0))
-    return grip, item
+    beside = normalised(np.cross(axis, up)) * -hand.side
+    over = normalised(up - axis * float(up @ axis))
+    if hand.choice[2] < 0.6:
+        item = props.bottle(lips, axis, hand.tints[1], 0.9)
+        palm = lips + 10.5 * axis + 3.9 * beside - 2.6 * over
+    else:
+        item = props.cup(lips, axis, hand.tints[2], 0.95)
+        palm = lips + 5.6 * axis + 4.4 * beside - 3.8 * over
+    palm = palm + 0.09 * hand.shift
+    return Grip(palm, over - 0.14 * beside, -beside, 0.55, 0.2, 0.6, hand.world(-0.7, -1.0, 0.0)), item
 
 
 def hair(hand: Hand) -> Held:
@@ -146,8 +142,8 @@ def lipstick(hand: Hand) -> Held:
 
 def cover(hand: Hand) -> Held:
     """A hand before the mouth."""
-    palm = hand.point(-1.2, -7.2, 10.0) + 0.6 * hand.shift
-    along, normal = hand.toward(0.72, 0.68, -0.1), hand.toward(0.0, 0.12, -1.0)
+    palm = hand.point(-2.0, -8.0, 9.8) + 0.5 * hand.shift
+    along, normal = hand.toward(0.88, 0.46, -0.12), hand.toward(0.0, 0.12, -1.0)
     return Grip(palm, along, normal, 0.14, 0.3, 0.2, hand.world(-0.8, -1.0, 0.1)), []
 
 

@@ -126,7 +126,9 @@ def _shade(triangle, bary, triangles, attributes, atlas, lamps, contact, out):  
             fill = max(np.float32(0), nx * lamps[2, 0] + ny * lamps[2, 1] + nz * lamps[2, 2])
             up = np.float32(0.5) + np.float32(0.5) * ny
             shine = max(np.float32(0), nx * half[0] + ny * half[1] + nz * half[2])
-            shine = value[8] * shine ** np.float32(18)
+            square = shine * shine
+            fourth = square * square
+            shine = value[8] * fourth * fourth * fourth * fourth * square  # to the power of 18
             x = min(max(value[3] - np.float32(0.5), np.float32(0)), np.float32(columns - 1.001))
             y = min(max(value[4] - np.float32(0.5), np.float32(0)), np.float32(rows - 1.001))
             x0, y0 = int(x), int(y)
@@ -167,14 +169,14 @@ def develop(
         ``(h, w, 3)`` uint8 RGB and ``(h, w)`` uint8.
     """
     width, height = size
-    shrunk = cv2.resize(picture * np.float32(exposure), size, interpolation=cv2.INTER_AREA)
-    small = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), 0.45), np.float32)
+    shrunk = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), 0.45) * exposure, np.float32)
     # the shoulder keeps highlights from clipping hard
     bright = small > 200
     small[bright] = 200 + 55 * (1 - np.exp((200 - small[bright]) / 70))
     if noise_sd > 0:
         grain = rng.standard_normal((height, width, 1), dtype=np.float32)
-        coarse = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
+        coarse = rng.standard_normal((height // 3 + 1, width // 3 + 1, 3), dtype=np.float32)
         colour = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         small += np.float32(noise_sd) * (np.float32(0.7) * colour + np.float32(0.8) * grain)
     column = ((np.arange(width) + 0.5) * picture.shape[1] / width).astype(np.int64)
