@@ -22,7 +22,7 @@ TONE_LAB = 8.0
 FRINGE = 6.0
 """An identity whose forehead is covered is exp of this less likely to come first: its brows cannot be seen."""
 
-EXPRESSION_DEG = 15.0
+EXPRESSION_DEG = 30.0
 """Degrees of head pose that one unit of difference in an expression counts as much as."""
 
 _EXPRESSIONS = (9, 10, 25, 44, 45)
@@ -87,7 +87,7 @@ def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Lo
     panel = []
     for name, own in photos.items():
         looks = [looks_of(donor) for donor in own]
-        tone = np.mean([each.tone for each in looks], axis=0, dtype=np.float32)
+        tone = np.stack([each.tone for each in looks]).mean(axis=0)
         poses = np.stack([_pose(donor.face) for donor in own])
         panel.append(Identity(name, tuple(own), poses, Looks(tone, float(np.mean([each.bare for each in looks])))))
     return tuple(panel)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fsa_data import mesh
 from fsa_data.engines.surface import facing, surface
 from fsa_data.engines.texture import Texture, skin_of, vertex_colours
-from fsa_data.faces import eyes_mask, face_size_px, mouth_mask
+from fsa_data.faces import face_size_px
 from fsa_data.merge import (
     MergeOptions,
     blend,
@@ -23,10 +23,13 @@ from fsa_data.merge import (
     move_detail,
     soft_mask,
 )
-from fsa_data.types import Box, Face, Floats, Image
+from fsa_data.types import Box, Face, Floats, Image, Ints
 
 PEOPLE_DIFFER = 0.8
 """Features that stand out this much less than the donor's are put down to the person, not to the picture."""
+
+SOFTEST = 0.02
+"""Strongest blur (standard deviation, share of the face size) that a blurred picture calls for."""
 
 _RIM_PX = 2
 """Pixels around the mesh that the rectangle holds, so that the soft edge ends inside."""
@@ -112,11 +115,10 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     alpha = values[..., 5] * soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
     if merge.sharpness:
         region = covered.astype(np.float32)
-        width = edge_width_px2(drawn, values[..., 12], region)
         goal_width = edge_width_px2(canvas.image, values[..., 13], region)
         np.copyto(drawn, canvas.image, where=covered[..., None] == 0)
-        drawn = match_sharpness(drawn, width, goal_width, limit_px=0.03 * canvas.size_px)
-    return blend(canvas.image, drawn, alpha * (1 - _kept(canvas)))
+        drawn = match_sharpness(drawn, values[..., 12], region, goal_width, limit_px=SOFTEST * canvas.size_px)
+    return blend(canvas.image, drawn, alpha * (1 - _kept(fragments.triangle, canvas.size_px)))
 
 
 def _ramp(values: Floats, low: float, high: float) -> Floats:
@@ -124,11 +126,10 @@ def _ramp(values: Floats, low: float, high: float) -> Floats:
     return np.asarray(np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
 
 
-def _kept(canvas: Canvas) -> Floats:
+def _kept(triangle: Ints, size_px: float) -> Floats:
     """``(h, w)`` in 0..1: between the lids and between the lips the target stays, for it carries the label."""
-    mask = np.maximum(eyes_mask(canvas.points_px, canvas.box), mouth_mask(canvas.points_px, canvas.box))
-    soft = cv2.GaussianBlur(mask, (0, 0), max(0.4, 0.008 * canvas.size_px))
-    return np.asarray(soft, np.float32) / np.float32(255)
+    inner = np.append(surface().inner, False)[triangle]  # -1, nothing drawn, reads the last
+    return np.asarray(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(0.4, 0.008 * size_px)), np.float32)
 
 
 def _goal(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Floats:

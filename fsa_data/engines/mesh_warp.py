@@ -45,7 +45,7 @@ class MeshWarpOptions:
             raise ConfigError(f"engine option tone must be 'near' or 'any', got {self.tone!r}.")
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name != "tone" and not value >= 0:
+            if field.name != "tone" and not (isinstance(value, int | float) and value >= 0):
                 raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
 
 

@@ -32,6 +32,7 @@ class Surface:
         mirror: ``(468,)`` int32, the vertex on the other side.
         skin: ``(468,)`` float32 in 0..1, 0 on eyes, brows, lips and nostrils.
         forehead: ``(468,)`` bool, above the brows: where hair may hang.
+        inner: ``(898,)`` bool, triangles between the lids and between the lips.
         kernel: ``(468, 468)`` float32 smoothing weights: wide inside, narrow along the oval.
     """
 
@@ -39,6 +40,7 @@ class Surface:
     mirror: Ints
     skin: Floats
     forehead: NDArray[np.bool_]
+    inner: NDArray[np.bool_]
     kernel: Floats
 
 
@@ -57,8 +59,14 @@ def surface() -> Surface:
         mirror=mirror,
         skin=skin,
         forehead=(skin > 0) & (vertices[:, 1] > _BROWS_CM),
+        inner=_inner(face.triangles),
         kernel=smoothing_kernel(vertices, sigma.astype(np.float32)),
     )
+
+
+def _inner(triangles: Ints) -> NDArray[np.bool_]:
+    rings = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.LIPS_INNER)
+    return np.asarray(np.any([np.isin(triangles, ring).all(axis=1) for ring in rings], axis=0))
 
 
 def _distance_cm(vertices_cm: Floats, ring: tuple[int, ...]) -> Floats:

@@ -153,4 +153,5 @@ def vertex_colours(image: Image, points_px: Floats, size_px: float) -> Floats:
     """
     side = 2 * round(SQUARE * size_px / 2) + 1
     blurred = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
-    return rgb_to_lab(mesh.sample(np.asarray(blurred, np.uint8), points_px[None, :, :2]))[0]
+    colours = rgb_to_lab(mesh.sample(np.asarray(blurred, np.uint8), points_px[None, :, :2]))
+    return np.asarray(colours[0], np.float32)

@@ -10,15 +10,15 @@ import numpy as np
 from fsa_data import mesh
 from fsa_data.types import Box, Floats, Mask
 
-_SHIFT = 4
-"""Binary places below the pixel that OpenCV's polygon filling is given."""
+_FINE = 4
+"""Subdivisions of a pixel, each way, that decide how much of it a polygon covers."""
 
 
 def polygon_mask(polygons_px: Sequence[Floats], box: Box) -> Mask:
-    """Filled polygons with antialiased edges.
+    """Filled polygons; pixels on an outline get the share that is covered.
 
     Args:
-        polygons_px: each ``(N, 2)`` float32, in pixels of the whole image.
+        polygons_px: each ``(N, >=2)`` float32, in pixels of the whole image.
         box: the rectangle to fill.
 
     Returns:
@@ -26,9 +26,16 @@ def polygon_mask(polygons_px: Sequence[Floats], box: Box) -> Mask:
     """
     mask = np.zeros((box.h, box.w), np.uint8)
     for polygon in polygons_px:
-        # OpenCV counts from pixel centres
-        local = polygon[:, :2] - np.array([box.x + 0.5, box.y + 0.5], np.float32)
-        cv2.fillPoly(mask, [np.round(local * 2**_SHIFT).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
+        local = polygon[:, :2] - np.array([box.x, box.y], np.float32)
+        part = Box.around(local).clipped(box.h, box.w)
+        if not part.area:
+            continue
+        fine = np.zeros((_FINE * part.h, _FINE * part.w), np.uint8)
+        # OpenCV counts from pixel centres, and draws the outline, too: half a subdivision too much
+        corners = (local - np.array([part.x, part.y], np.float32)) * _FINE - 0.5
+        cv2.fillPoly(fine, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+        covered = cv2.resize(fine, (part.w, part.h), interpolation=cv2.INTER_AREA)
+        mask[part.slices] = np.maximum(mask[part.slices], covered)
     return mask
 
 
@@ -43,7 +50,7 @@ def oval_mask(points_px: Floats, box: Box) -> Mask:
         ``(box.h, box.w)`` uint8.
     """
     hull = cv2.convexHull(np.ascontiguousarray(points_px[: mesh.VERTICES, :2], np.float32))
-    return polygon_mask([hull[:, 0]], box)
+    return polygon_mask([np.asarray(hull[:, 0], np.float32)], box)
 
 
 def eyes_mask(points_px: Floats, box: Box) -> Mask:

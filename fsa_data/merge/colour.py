@@ -123,8 +123,8 @@ def detail_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0
     """How detail must be scaled when it moves from one skin to another.
 
     Details darker than the skin (brows, lashes, nostrils, lips) lie between skin and black and keep their place there:
-    black stays black, and no brow turns grey. Lighter ones are glare, which does not depend on the skin; they only
-    must not burn out. Chroma is bounded by lightness and goes with it.
+    black stays black, and no brow turns grey. Lighter ones are glare: as strong as the light, but they must not burn
+    out. Chroma is bounded by lightness and goes with it.
 
     Args:
         source_tone: ``(3,)`` float32 Lab of the skin that the detail was seen on.
@@ -136,7 +136,7 @@ def detail_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0
     """
     depth = target_tone[0] / max(float(source_tone[0]), 1.0)
     room = (100 - target_tone[0]) / max(100 - float(source_tone[0]), 1.0)
-    gains = np.array([np.clip(depth, 0.4, 1.6), np.clip(room, 0.5, 1.0), np.clip(depth, 0.4, 1.3)])
+    gains = np.array([np.clip(depth, 0.25, 1.6), np.clip(min(room, depth), 0.25, 1.0), np.clip(depth, 0.25, 1.3)])
     return np.asarray(1 + contrast * (gains - 1), np.float32)
 
 
@@ -153,7 +153,7 @@ def move_detail(lab: Floats, source_base: Floats, target_base: Floats, gains: Fl
         ``(h, w, 3)`` float32.
     """
     out = np.empty(lab.shape, np.float32)
-    _move(*(np.ascontiguousarray(each, np.float32) for each in (lab, source_base, target_base, gains)), out)
+    _move(lab, source_base, target_base, gains, out)
     return out
 
 

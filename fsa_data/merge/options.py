@@ -34,7 +34,7 @@ class MergeOptions:
         for field in fields(self):
             value = getattr(self, field.name)
             high = 0.5 if field.name in ("erode", "feather") else 1.0
-            if not 0 <= value <= high:
+            if not isinstance(value, int | float) or not 0 <= value <= high:
                 raise ConfigError(f"merge.{field.name} must lie in 0..{high:g}, got {value!r}.")
 
     @property

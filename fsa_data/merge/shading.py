@@ -24,7 +24,7 @@ def smoothing_kernel(vertices_cm: Floats, sigma_cm: Floats) -> Floats:
         ``(N, N)`` float32; row i holds the weights of all vertices for the value at vertex i.
     """
     apart = np.square(vertices_cm[:, None] - vertices_cm[None]).sum(axis=2)
-    return np.exp(-apart / (2 * np.square(sigma_cm)[:, None])).astype(np.float32)
+    return np.asarray(np.exp(-apart / (2 * np.square(sigma_cm)[:, None])), np.float32)
 
 
 def slow_colour(kernel: Floats, lab: Floats, weight: Floats, tone: Floats, prior: float = 0.05) -> Floats:

@@ -75,6 +75,6 @@ def _cut_out(image: Image, face: Face) -> tuple[Image, Face]:
     scale = LARGEST_PX / face_size_px(face.points_px)
     if scale < 1:
         width, height = max(1, round(box.w * scale)), max(1, round(box.h * scale))
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         face = face.scaled(width / box.w, height / box.h)
-    return np.ascontiguousarray(picture, np.uint8), face
+    return np.ascontiguousarray(picture), face

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -82,9 +83,10 @@ def _load(digest: str, seed: int, index: int, yaw_deg: int, pitch_deg: int) -> I
 def _keep(path: Path, image: Image) -> None:
     _, data = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data.tobytes())
-        part.replace(path)
-    except OSError:  # a read-only cache costs time, nothing else
-        part.unlink(missing_ok=True)
+        try:
+            part.write_bytes(data.tobytes())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
