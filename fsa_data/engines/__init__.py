@@ -1,6 +1,6 @@
 """Doing the swap: one protocol, one file per engine."""
 
-from fsa_data.engines.donors import Choice, Identity, Looks, choose_donor, make_panel
+from fsa_data.engines.donors import Choice, Identity, Looks, Panel, choose_donor, make_panel
 from fsa_data.engines.load import ENGINES, load_engine
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
 
@@ -11,6 +11,7 @@ __all__ = [
     "Looks",
     "MeshWarp",
     "MeshWarpOptions",
+    "Panel",
     "choose_donor",
     "load_engine",
     "make_panel",

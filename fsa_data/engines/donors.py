@@ -7,10 +7,10 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data.types import Face, Floats, Json, SourceFace
 
@@ -25,7 +25,7 @@ FRINGE = 6.0
 EXPRESSION_DEG = 30.0
 """Degrees of head pose that one unit of difference in an expression counts as much as."""
 
-_EXPRESSIONS = (9, 10, 25, 44, 45)
+_EXPRESSIONS = [9, 10, 25, 44, 45]
 """Blendshapes that change a face's texture most: blinks, open jaw, smiles."""
 
 
@@ -50,13 +50,28 @@ class Identity:
         name: the identity.
         photos: its faces.
         poses: ``(N, 2 + 5)`` float32: yaw and pitch in degrees, then expressions scaled to degrees, per photo.
-        looks: mean looks of its photos.
     """
 
     name: str
     photos: tuple[SourceFace, ...]
     poses: Floats
-    looks: Looks
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The donors, prepared for choosing.
+
+    Attributes:
+        identities: by name.
+        codes: ``(N,)`` uint64, a hash of each name.
+        tones: ``(N, 3)`` float32, mean skin tone of each identity's photos.
+        covered: ``(N,)`` float32 in 0..1, how much of the forehead is covered by hair, mean of its photos.
+    """
+
+    identities: tuple[Identity, ...]
+    codes: NDArray[np.uint64]
+    tones: Floats
+    covered: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ class Choice:
     tone_distance: float
 
 
-def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Looks]) -> tuple[Identity, ...]:
+def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Looks]) -> Panel:
     """Donors by identity, prepared for choosing.
 
     Args:
@@ -84,13 +99,15 @@ def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Lo
     photos: dict[str, list[SourceFace]] = {}
     for donor in sorted(donors, key=lambda d: (d.identity, d.digest)):
         photos.setdefault(donor.identity, []).append(donor)
-    panel = []
-    for name, own in photos.items():
-        looks = [looks_of(donor) for donor in own]
-        tone = np.stack([each.tone for each in looks]).mean(axis=0)
-        poses = np.stack([_pose(donor.face) for donor in own])
-        panel.append(Identity(name, tuple(own), poses, Looks(tone, float(np.mean([each.bare for each in looks])))))
-    return tuple(panel)
+    looks = [[looks_of(donor) for donor in own] for own in photos.values()]
+    return Panel(
+        identities=tuple(
+            Identity(name, tuple(own), np.stack([_pose(donor.face) for donor in own])) for name, own in photos.items()
+        ),
+        codes=np.array([_code(name) for name in photos], np.uint64),
+        tones=np.array([np.stack([each.tone for each in own]).mean(axis=0) for own in looks], np.float32),
+        covered=np.array([1 - np.mean([each.bare for each in own]) for own in looks], np.float32),
+    )
 
 
 class PanelCache:
@@ -98,9 +115,9 @@ class PanelCache:
 
     def __init__(self, capacity: int = 256) -> None:
         self._capacity = capacity
-        self._kept: OrderedDict[tuple[int, ...], tuple[tuple[SourceFace, ...], tuple[Identity, ...]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], tuple[tuple[SourceFace, ...], Panel]] = OrderedDict()
 
-    def __call__(self, donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Looks]) -> tuple[Identity, ...]:
+    def __call__(self, donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Looks]) -> Panel:
         """The panel of these very objects, made if need be."""
         key = tuple(map(id, donors))
         if key not in self._kept:
@@ -114,15 +131,13 @@ class PanelCache:
         return type(self), (self._capacity,)
 
 
-def choose_donor(
-    target: Face, panel: Sequence[Identity], params: Json, target_tone: Floats, tone: Tone = "near"
-) -> Choice | None:
+def choose_donor(target: Face, panel: Panel, params: Json, target_tone: Floats, tone: Tone = "near") -> Choice | None:
     """One donor for one slot.
 
-    The identities are put in an order that the parameters fix: each draws a Gumbel number from a hash of seed and
-    name, plus the logarithm of its weight (the Gumbel-max trick: the order is that of drawing without replacement
-    with these weights). Slot k takes the k-th, so slots differ as long as there are identities. Adding an identity
-    leaves the order of the others alone. Within the identity the photo nearest in pose (and expression) is taken.
+    The identities are put in an order that the parameters fix: each draws a Gumbel number from seed and name, plus
+    the logarithm of its weight (the Gumbel-max trick: the order is that of drawing without replacement with these
+    weights). Slot k takes the k-th, so slots differ as long as there are identities. Adding an identity leaves the
+    order of the others alone. Within the identity the photo nearest in pose (and expression) is taken.
 
     Args:
         target: the face to replace.
@@ -134,37 +149,52 @@ def choose_donor(
     Returns:
         The choice; None if there is no donor.
     """
-    if not panel:
+    count = len(panel.identities)
+    if not count:
         return None
     seed, slot = int(params["seed"]), int(params["slot"])
-    apart = [float(np.linalg.norm(identity.looks.tone - target_tone)) for identity in panel]
-
-    def rank(at: int) -> tuple[float, str]:
-        unlikely = FRINGE * (1 - panel[at].looks.bare) + (apart[at] / TONE_LAB if tone == "near" else 0)
-        return unlikely - gumbel(seed, panel[at].name), panel[at].name
-
-    order = sorted(range(len(panel)), key=rank)
-    chosen = panel[order[slot % len(order)]]
-    unlike = np.linalg.norm(chosen.poses - _pose(target), axis=1)
-    nearest = np.argsort(unlike, kind="stable")
-    photo = int(nearest[(slot // len(order)) % len(nearest)])
-    pose = float(np.linalg.norm(chosen.poses[photo, :2] - _pose(target)[:2]))
-    return Choice(chosen.photos[photo], pose, apart[order[slot % len(order)]])
+    away = panel.tones - target_tone
+    apart = np.sqrt((away * away).sum(axis=1))
+    likely = -FRINGE * panel.covered - (apart / np.float32(TONE_LAB) if tone == "near" else 0)
+    order = np.argsort(-(likely + gumbel(seed, panel.codes)), kind="stable")
+    at = int(order[slot % count])
+    chosen, pose = panel.identities[at], _pose(target)
+    nearest = np.argsort(np.square(chosen.poses - pose).sum(axis=1), kind="stable")
+    photo = int(nearest[(slot // count) % len(nearest)])
+    turned = chosen.poses[photo, :2] - pose[:2]
+    return Choice(chosen.photos[photo], math.hypot(*turned.tolist()), float(apart[at]))
 
 
 def _pose(face: Face) -> Floats:
     """Yaw, pitch (roll is only a rotation of the picture), then expressions in degrees."""
-    shapes = EXPRESSION_DEG * face.blendshapes[list(_EXPRESSIONS)]
-    return np.concatenate([[face.yaw_deg, face.pitch_deg], shapes]).astype(np.float32)
+    shapes = (EXPRESSION_DEG * face.blendshapes[_EXPRESSIONS]).tolist()
+    return np.array([face.yaw_deg, face.pitch_deg, *shapes], np.float32)
 
 
-@lru_cache(maxsize=65536)
-def gumbel(seed: int, name: str) -> float:
-    """A standard Gumbel number that only depends on the arguments.
+def _code(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
 
-    >>> gumbel(0, "a") == gumbel(0, "a")
-    True
+
+def gumbel(seed: int, codes: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Standard Gumbel numbers that only depend on the arguments.
+
+    Seed and code are mixed by the finaliser of SplitMix64 (Steele et al., 2014, "Fast splittable pseudorandom number
+    generators", fig. 17).
+
+    Args:
+        seed: any integer; its lowest 64 bits count.
+        codes: ``(N,)`` uint64.
+
+    Returns:
+        ``(N,)`` float64.
     """
-    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
-    uniform = ((int.from_bytes(digest, "big") >> 11) + 0.5) / 2**53
-    return -math.log(-math.log(uniform))
+    mixed = _mix(codes ^ _mix(np.array([seed & (2**64 - 1)], np.uint64)))
+    uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53
+    return -np.log(-np.log(uniform))
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -105,13 +105,13 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], texture.base, goal, greens]
     values = mesh.interpolate(fragments, face.triangles, np.concatenate(columns, axis=1, dtype=np.float32))
 
-    lab = np.empty((canvas.box.h, canvas.box.w, 3), np.float32)
-    _sample(picture, values, lab)
+    covered = (fragments.triangle >= 0).astype(np.uint8)
+    lab = np.zeros((canvas.box.h, canvas.box.w, 3), np.float32)
+    _sample(picture, values, covered, lab)
     gains = detail_gains(texture.tone, canvas.tone, merge.contrast * merge.colour)
     gains *= np.float32(1 + merge.contrast * (_haze(canvas, texture) - 1))
     drawn = lab_to_rgb(move_detail(lab, values[..., 6:9], values[..., 9:12], gains))
 
-    covered = (fragments.triangle >= 0).astype(np.uint8)
     alpha = values[..., 5] * soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
     if merge.sharpness:
         region = covered.astype(np.float32)
@@ -154,28 +154,30 @@ def _haze(canvas: Canvas, texture: Texture) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _look_up(picture, x, y, share, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Add a share of the bilinear look-up at one position."""
-    height, width = picture.shape[:2]
+def _corners(x, y, width, height):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """The four pixels around a position and how far it is into them; positions outside take the nearest edge."""
     x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1))
     y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1))
     x0, y0 = int(x), int(y)
-    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-    fx, fy = x - np.float32(x0), y - np.float32(y0)
-    for k in range(3):
-        upper = picture[y0, x0, k] * (1 - fx) + picture[y0, x1, k] * fx
-        lower = picture[y1, x0, k] * (1 - fx) + picture[y1, x1, k] * fx
-        out[k] += share * (upper * (1 - fy) + lower * fy)
+    return x0, min(x0 + 1, width - 1), y0, min(y0 + 1, height - 1), x - np.float32(x0), y - np.float32(y0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample(picture: NDArray[np.int16], values: Floats, lab: Floats) -> None:
-    """Donor colours at every pixel, from its own side and from the mirrored one (columns 0-4 of the values)."""
+def _sample(picture: NDArray[np.int16], values: Floats, covered: NDArray[np.uint8], lab: Floats) -> None:
+    """Donor colours at covered pixels, from its own side and from the mirrored one (columns 0-4 of the values)."""
+    height, width = picture.shape[:2]
     for row in range(lab.shape[0]):
         for column in range(lab.shape[1]):
-            at, out = values[row, column], lab[row, column]
-            out[:] = 0
-            if at[4] > 0.01:
-                _look_up(picture, at[0], at[1], at[4] * np.float32(0.01), out)
-            if at[4] < 0.99:
-                _look_up(picture, at[2], at[3], (1 - at[4]) * np.float32(0.01), out)
+            own = values[row, column, 4]
+            for side in range(2):
+                share = own if side == 0 else 1 - own
+                if covered[row, column] == 0 or share < 0.01:
+                    continue
+                x, y = values[row, column, 2 * side], values[row, column, 2 * side + 1]
+                x0, x1, y0, y1, fx, fy = _corners(x, y, width, height)
+                share *= np.float32(0.01)  # the picture counts in hundredths
+                a, b = share * (1 - fx) * (1 - fy), share * fx * (1 - fy)
+                c, d = share * (1 - fx) * fy, share * fx * fy
+                for k in range(3):
+                    colour = a * picture[y0, x0, k] + b * picture[y0, x1, k] + c * picture[y1, x0, k]
+                    lab[row, column, k] += colour + d * picture[y1, x1, k]

@@ -159,12 +159,23 @@ def hair(lab: Floats, tone: Floats) -> Floats:
     Returns:
         ``(468,)`` float32 in 0..1; 0 below the brows.
     """
-    darker = (tone[0] - lab[:, 0]) / max(float(tone[0]), 1.0)
-    low, high = HAIR
+    out = np.zeros(len(lab), np.float32)
     face = surface()
-    hanging = np.clip((darker - low) / (high - low), 0, 1) * face.forehead
-    spread = hanging.copy()
-    corners = hanging[face.triangles]
+    low, high = HAIR
+    lightness = np.float32(max(float(tone[0]), 1.0))
+    _hang(lab, lightness, face.forehead, face.triangles, np.float32(low), np.float32(high), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _hang(lab, lightness, forehead, triangles, low, high, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    hanging = np.zeros(lab.shape[0], np.float32)
+    for i in range(lab.shape[0]):
+        if forehead[i]:
+            darker = (lightness - lab[i, 0]) / lightness
+            hanging[i] = min(max((darker - low) / (high - low), np.float32(0)), np.float32(1))
     # strands reach beyond the vertices they were seen at
-    np.maximum.at(spread, face.triangles, corners.max(axis=1, keepdims=True))
-    return np.asarray(spread, np.float32)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        most = max(hanging[a], hanging[b], hanging[c])
+        out[a], out[b], out[c] = max(out[a], most), max(out[b], most), max(out[c], most)

@@ -133,8 +133,8 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """
     face = surface()
     told = face.skin * weight
-    bare = lab[told > 0.3]
-    tone = np.median(bare if len(bare) else lab, axis=0).astype(np.float32)
+    bare = lab[told > 0.3] if (told > 0.3).any() else lab
+    tone = np.sort(bare, axis=0)[len(bare) // 2]
     hanging = hair(lab, tone)
     base = slow_colour(face.kernel, lab, robust_weight(lab, told * (1 - hanging)), tone)
     return tone, base, hanging

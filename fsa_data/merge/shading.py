@@ -8,6 +8,7 @@ and moving a face's detail from one slow colour to another changes its tone and 
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from fsa_data.types import Floats
@@ -21,10 +22,10 @@ def smoothing_kernel(vertices_cm: Floats, sigma_cm: Floats) -> Floats:
         sigma_cm: ``(N,)`` float32 width of the kernel at each (output) vertex.
 
     Returns:
-        ``(N, N)`` float32; row i holds the weights of all vertices for the value at vertex i.
+        ``(N, N)`` float32; row j holds the weight that vertex j has in the value of every vertex.
     """
     apart = np.square(vertices_cm[:, None] - vertices_cm[None]).sum(axis=2)
-    return np.asarray(np.exp(-apart / (2 * np.square(sigma_cm)[:, None])), np.float32)
+    return np.ascontiguousarray(np.exp(-apart / (2 * np.square(sigma_cm)[None])), np.float32)
 
 
 def slow_colour(kernel: Floats, lab: Floats, weight: Floats, tone: Floats, prior: float = 0.05) -> Floats:
@@ -40,16 +41,16 @@ def slow_colour(kernel: Floats, lab: Floats, weight: Floats, tone: Floats, prior
     Returns:
         ``(N, 3)`` float32.
     """
-    columns = np.concatenate([(lab - tone) * weight[:, None], weight[:, None]], axis=1)
-    sums = kernel @ columns
-    return np.asarray(tone + sums[:, :-1] / (sums[:, -1:] + np.float32(prior)), np.float32)
+    out = np.empty((len(lab), 3), np.float32)
+    _smooth(kernel, lab, weight, tone, np.float32(prior), out)
+    return out
 
 
 def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats:
     """Lower the weight of colours that lie far from the rest: hair, spectacle rims, glare (Cauchy weights).
 
     Args:
-        lab: ``(N, C)`` float32.
+        lab: ``(N, 3)`` float32.
         weight: ``(N,)`` float32.
         tolerance: at this many (robust) standard deviations on the worst channel the weight is halved.
 
@@ -59,7 +60,31 @@ def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats
     used = lab[weight > 0]
     if len(used) == 0:
         return weight
-    centre = np.median(used, axis=0)
-    scale = np.maximum(1.4826 * np.median(np.abs(used - centre), axis=0), 1.0) * tolerance
+    # by sorting: a third of the time of two medians per channel
+    centre = np.sort(used, axis=0)[len(used) // 2]
+    deviation = np.sort(np.abs(used - centre), axis=0)[len(used) // 2]
+    scale = np.maximum(np.float32(1.4826) * deviation, np.float32(1)) * np.float32(tolerance)
     worst = (np.abs(lab - centre) / scale).max(axis=1)
     return np.asarray(weight / (1 + np.square(worst)), np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _smooth(kernel, lab, weight, tone, prior, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    count = lab.shape[0]
+    sums = np.zeros((4, count), np.float32)
+    for j in range(count):
+        if weight[j] > 0:
+            near, share = kernel[j], weight[j]
+            first, second, third = (
+                (lab[j, 0] - tone[0]) * share,
+                (lab[j, 1] - tone[1]) * share,
+                (lab[j, 2] - tone[2]) * share,
+            )
+            for i in range(count):
+                sums[0, i] += near[i] * first
+                sums[1, i] += near[i] * second
+                sums[2, i] += near[i] * third
+                sums[3, i] += near[i] * share
+    for i in range(count):
+        for k in range(3):
+            out[i, k] = tone[k] + sums[k, i] / (sums[3, i] + prior)
