@@ -29,7 +29,13 @@ CHUNK = 8
 """Tasks handed over at once: few enough to share evenly, enough to hide the way there and back."""
 GRACE_S = 30.0
 """How long a worker may take to finish its frame and seal when the run ends early."""
-_START = "import sys, json; sys.path[:] = json.loads(sys.argv[2]); from fsa_data.worker.pool import main; main()"
+# Ctrl-C reaches the whole process group; the parent decides when to end, so workers ignore it from the first line on.
+_START = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "import sys, json; sys.path[:] = json.loads(sys.argv[2]); "
+    "from fsa_data.worker.pool import main; main()"
+)
+SEALED = "sealed"
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -61,7 +67,30 @@ class Worker:
         try:
             self.connection.send(message)
         except OSError as error:
+            self.answer()  # it may have said why it went
             raise self.died() from error
+
+    def answer(self) -> list[Done] | None:
+        """What the worker has to say: tasks done, or None when it has sealed everything and ended.
+
+        Raises:
+            WorkerDiedError: it ended without a word.
+            FsaError: what it met and could not go on with.
+            RuntimeError: it failed in a way that nobody foresaw; the message holds its traceback.
+        """
+        try:
+            said = self.connection.recv()
+        except (EOFError, OSError):
+            said = None
+        if isinstance(said, list):
+            return said
+        if said == SEALED:
+            return None
+        if isinstance(said, str):
+            raise RuntimeError(f"A worker process failed:\n{said}")
+        if isinstance(said, FsaError):
+            raise said
+        raise self.died()
 
     def set_up(self, path: Path, about: Json, kit: Kit) -> None:
         """Send what the worker needs."""
@@ -69,7 +98,8 @@ class Worker:
 
     def died(self) -> WorkerDiedError:
         """What to say about a worker that is gone."""
-        code = self.process.wait()
+        self.stop()
+        code = self.process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         hint = " The system kills processes when memory runs out: try fewer workers." if code == -signal.SIGKILL else ""
         at = f" while it worked on {', '.join(str(task.ref) for task in self.in_hand[:3])} ..." if self.in_hand else ""
@@ -127,7 +157,7 @@ def run_in_processes(
         while working:
             for ready in wait(list(working)):
                 worker = working[ready]  # type: ignore[index]
-                finished = _answer(worker)
+                finished = worker.answer()
                 if finished is None:
                     del working[worker.connection]
                     continue
@@ -147,23 +177,6 @@ def _next(waiting: deque[Task], count: int) -> list[Task]:
     return [waiting.popleft() for _ in range(min(size, len(waiting)))]
 
 
-def _answer(worker: Worker) -> list[Done] | None:
-    """What a worker has to say: tasks done, or None when it has sealed everything and ended."""
-    try:
-        answer = worker.connection.recv()
-    except (EOFError, OSError):
-        answer = None
-    if isinstance(answer, list):
-        return answer
-    if isinstance(answer, str):
-        if answer == "sealed":
-            return None
-        raise RuntimeError(f"A worker process failed:\n{answer}")
-    if isinstance(answer, FsaError):
-        raise answer
-    raise worker.died()
-
-
 def _check_sendable(kit: Kit) -> None:
     for thing in (kit.engine, kit.landmarker):
         if type(thing).__module__ == "__main__":
@@ -175,11 +188,10 @@ def _check_sendable(kit: Kit) -> None:
 
 def main() -> None:
     """A worker process: read the kit, do tasks until there are none, seal, end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when to end
     connection = Connection(int(sys.argv[1]))
     try:
         _serve(connection)
-        _say(connection, "sealed")
+        _say(connection, SEALED)
     except FsaError as error:
         _say(connection, error)
     except Exception:

@@ -365,6 +365,16 @@ def test_an_engine_of_the_running_script_cannot_be_sent(frames, source, tmp_path
     assert run(frames, source, tmp_path / "store", Here()).made == 9
 
 
+class Unsendable(CentreFace):
+    def __setstate__(self, state):
+        raise ValueError("cannot be made again")
+
+
+def test_an_unforeseen_error_of_a_worker_shows_its_traceback(frames, source, tmp_path):
+    with pytest.raises(RuntimeError, match="cannot be made again"):
+        run(frames, source, tmp_path / "store", landmarker=Unsendable(), workers=2)
+
+
 def test_the_shards_know_what_made_them(frames, source, tmp_path):
     from fsa_data.store.shard import read_columns
 
