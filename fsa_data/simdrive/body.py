@@ -124,7 +124,7 @@ def belt(person: Identity, stance: Stance) -> Piece:
     middle = np.stack([x, y, z], axis=1)
     strip = np.stack([middle - across, middle + np.array([0, 0, 0.25]), middle + across], axis=1)
     flat = grid(strip, closed=False).turned_over()
-    return replace(flat, points=stance.place(flat.points)).piece(Part.BODY, Tile.SEAT, (0.32, 0.32, 0.34))
+    return replace(flat, points=stance.place(flat.points)).piece(Part.BODY, Tile.SEAT, (0.32, 0.32, 0.34), sheet=True)
 
 
 def neck(person: Identity, stance: Stance, head_base: Vectors) -> Piece:

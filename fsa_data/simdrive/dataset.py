@@ -22,7 +22,7 @@ from fsa_data.paths import cache_dir
 from fsa_data.simdrive.actions import CLASSES
 from fsa_data.simdrive.generate import Plan, Row, write_share
 
-VERSION = 4
+VERSION = 5
 """Raised whenever a pixel of the data or of a portrait changes; part of the folder's name."""
 
 CONDITIONS = ("unmasked", "masked")

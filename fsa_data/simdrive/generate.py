@@ -92,8 +92,10 @@ def _write(path: Path, picture: Image | Mask) -> None:
 
 
 def write_share(folder: Path, plan: Plan, share: int, shares: int, told: Callable[[Row], None]) -> None:
-    """Do every ``shares``-th job, starting with number ``share``; ``told`` hears of each frame."""
-    for index, label in plan.jobs()[share::shares]:
+    """Do one of ``shares`` equal parts of the jobs; ``told`` hears of each frame."""
+    jobs = plan.jobs()
+    # jobs in a row belong to one subject, whose face is then painted by one process only
+    for index, label in jobs[share * len(jobs) // shares : (share + 1) * len(jobs) // shares]:
         for row in write_job(folder, plan, index, label):
             told(row)
 

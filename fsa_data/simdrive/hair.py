@@ -153,4 +153,4 @@ def _curtain(person: Identity, rng: np.random.Generator) -> Piece:
     )
     sheet = grid(CENTRE + points, closed=False).turned_over()
     shade = 0.6 * np.repeat(np.linspace(0, 1, len(y)), columns)
-    return sheet.piece(Part.HEAD, Tile.HAIR, _tint(person, shade, rng), 0.15)
+    return sheet.piece(Part.HEAD, Tile.HAIR, _tint(person, shade, rng), 0.15, sheet=True)

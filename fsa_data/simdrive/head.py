@@ -127,8 +127,10 @@ def skin_pieces(person: Identity, face: Vectors) -> list[Piece]:
     uv = to_atlas(Tile.FACE, face_mesh().uv.astype(np.float64))
     back = np.concatenate([normals[_OVAL], normals[468:]])
     return [
-        Piece(face, shape.face, uv, light, 0.22, Part.FACE, normals[:468]),
-        Piece(rings.reshape(-1, 3), shape.skull, _skull_uv(), _skull_tint(person, rings), 0.22, Part.HEAD, back),
+        Piece(face, shape.face, uv, light, 0.22, Part.FACE, normals=normals[:468]),
+        Piece(
+            rings.reshape(-1, 3), shape.skull, _skull_uv(), _skull_tint(person, rings), 0.22, Part.HEAD, normals=back
+        ),
     ]
 
 
@@ -183,7 +185,7 @@ def mouth(face: Vectors, rest: Vectors, jaw_turn: Vectors) -> list[Piece]:
         [ring + 0.03 * deep, centre + 1.04 * (ring - centre) + 1.0 * deep, 0 * ring + centre + 2.2 * deep]
     )
     dark = np.repeat(np.array([[0.50, 0.22, 0.21], [0.20, 0.07, 0.07], [0.06, 0.02, 0.02]]), 20, axis=0)
-    pieces = [grid(layers, closed=True).piece(Part.FACE, Tile.WHITE, dark, 0.0)]
+    pieces = [grid(layers, closed=True).piece(Part.FACE, Tile.WHITE, dark, 0.0, sheet=True)]
     if face[13, 1] - face[14, 1] < 0.3:
         return pieces
     lip = rest[[13, 14]].mean(axis=0)
@@ -195,7 +197,7 @@ def mouth(face: Vectors, rest: Vectors, jaw_turn: Vectors) -> list[Piece]:
         if turned:
             rows = (rows - hinge) @ jaw_turn.T + hinge
         tint = np.array([0.86, 0.83, 0.77]) * (0.85 if turned else 1.0)
-        pieces.append(grid(rows, closed=False).turned_over().piece(Part.FACE, Tile.MOUTH, tint, 0.25))
+        pieces.append(grid(rows, closed=False).turned_over().piece(Part.FACE, Tile.MOUTH, tint, 0.25, sheet=True))
     tongue = ellipsoid(lip + np.array([0, -1.25, -2.3]), (1.45, 0.45, 1.7), rows=6, columns=10)
     moved = Surface((tongue.points - hinge) @ jaw_turn.T + hinge, tongue.triangles, tongue.uv)
     pieces.append(moved.piece(Part.FACE, Tile.WHITE, (0.58, 0.27, 0.27), 0.2))
@@ -247,15 +249,15 @@ def surgical_mask(person: Identity, face: Vectors, colour: Vectors) -> list[Piec
     share = np.linspace(0, 1, 11)
     edge = (np.abs(turn) / 1.22) ** 1.6
     chin = float(face[152, 1])
-    top = 1.75 + (-0.3 - 1.75) * edge
+    top = 1.45 + (-0.5 - 1.45) * edge
     bottom = chin - 0.35 + (-5.6 - chin) * edge
     y = top + (bottom - top) * share[:, None]
     radius = _stretched(_horizontal_radius(face, turn, y), y)
-    radius = np.maximum(radius, _stretched(radius.T, np.repeat(-turn[:, None], len(share), 1)).T - 0.25)
+    radius = np.maximum(radius, _stretched(radius.T, np.repeat(-turn[:, None], len(share), 1)).T - 0.45)
     radius += 0.32 + 0.12 * np.sin(share * 6 * np.pi)[:, None] * (1 - edge) * smoothstep(share, 0.15, 0.3)[:, None]
     radius[-1] -= 1.2 * (1 - edge)
     points = np.stack([radius * np.sin(turn), y, -3.0 + radius * np.cos(turn)], axis=-1)
-    pieces = [grid(points, closed=False).turned_over().piece(Part.MASK, Tile.MASK, colour, 0.02)]
+    pieces = [grid(points, closed=False).turned_over().piece(Part.MASK, Tile.MASK, colour, 0.02, sheet=True)]
     wide = half_width(neutral_face(person))
     for column, side in ((0, -1.0), (-1, 1.0)):
         behind = np.array([side * (wide + 0.7), 0.9, -5.0])
@@ -270,7 +272,7 @@ def _horizontal_radius(face: Vectors, turn: Vectors, y: Vectors) -> Vectors:
     flat = face[:, [0, 2]] - np.array([0.0, -3.0])
     around, radius = np.arctan2(flat[:, 0], flat[:, 1]), np.linalg.norm(flat, axis=1)
     distance = ((turn[None, :, None] - around) * 7.0) ** 2 + (y[..., None] - face[:, 1]) ** 2
-    furthest: Vectors = (radius - 0.75 * distance).max(-1)
+    furthest: Vectors = (radius - 0.45 * distance).max(-1)
     return furthest
 
 

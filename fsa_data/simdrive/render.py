@@ -14,7 +14,7 @@ from fsa_data.mesh import Fragments, rasterise
 from fsa_data.simdrive.cabin import Light
 from fsa_data.simdrive.parts import Part
 from fsa_data.simdrive.shapes import Piece, Vectors, joined, rotation
-from fsa_data.types import Box, Floats, Image, Mask
+from fsa_data.types import Box, Floats, Image, Ints, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,29 @@ def draw(
     Returns:
         ``(H, W, 3)`` float32 RGB, 0..255 and above, and the part map ``(H, W)`` uint8.
     """
-    points, attributes, triangles, parts = joined(pieces)
-    fragments = rasterise(camera.project(points), triangles, Box(0, 0, camera.width, camera.height))
+    scene = joined(pieces)
+    points = camera.project(scene.points)
+    shown = scene.sheets | _towards_camera(points, scene.triangles)
+    triangles, parts = scene.triangles[shown], scene.parts[shown]
+    fragments = rasterise(points, triangles, Box(0, 0, camera.width, camera.height))
     picture = np.array(ground, np.float32)
     view = camera.turn.T @ np.array([0.0, 0.0, 1.0])
     lamps = np.stack(
         [light.key, light.key_colour, light.fill, light.fill_colour, light.sky, light.ground, view]
     ).astype(np.float32)
     shade_light = _contact(fragments)
-    _shade(fragments.triangle, fragments.bary, triangles, attributes, atlas, lamps, shade_light, picture)
+    _shade(fragments.triangle, fragments.bary, triangles, scene.attributes, atlas, lamps, shade_light, picture)
     covered = fragments.triangle >= 0
     part_map = np.where(covered, parts[np.maximum(fragments.triangle, 0)], np.uint8(Part.BACKGROUND)).astype(np.uint8)
     return picture, part_map
+
+
+def _towards_camera(points: Floats, triangles: Ints) -> NDArray[np.bool_]:
+    """``(M,)`` whether each triangle turns its front to the camera (counter-clockwise with y up)."""
+    a, b, c = points[triangles[:, 0]], points[triangles[:, 1]], points[triangles[:, 2]]
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    front: NDArray[np.bool_] = area < 0
+    return front
 
 
 def _contact(fragments: Fragments) -> NDArray[np.float32]:

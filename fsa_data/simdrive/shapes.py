@@ -27,6 +27,7 @@ class Piece:
         tint: ``(N, 3)`` float64, multiplies the texture.
         gloss: 0..1, strength of the highlight.
         part: what its pixels are in the part map.
+        sheet: whether both sides can be seen; the far side of a closed body is not drawn.
         normals: ``(N, 3)`` float64, unit, outward; None: those of its own triangles, found when it is drawn.
     """
 
@@ -36,6 +37,7 @@ class Piece:
     tint: Vectors
     gloss: float
     part: Part
+    sheet: bool = False
     normals: Vectors | None = None
 
     def moved(self, turn: Vectors, offset: ArrayLike) -> Piece:
@@ -52,7 +54,9 @@ class Surface:
     triangles: Ints
     uv: Vectors
 
-    def piece(self, part: Part, tile: Tile, tint: ArrayLike = (1.0, 1.0, 1.0), gloss: float = 0.05) -> Piece:
+    def piece(
+        self, part: Part, tile: Tile, tint: ArrayLike = (1.0, 1.0, 1.0), gloss: float = 0.05, sheet: bool = False
+    ) -> Piece:
         """Make it drawable.
 
         Args:
@@ -60,9 +64,10 @@ class Surface:
             tile: where its texture lies in the atlas.
             tint: ``(3,)`` or ``(N, 3)``, multiplies the texture.
             gloss: 0..1, strength of the highlight.
+            sheet: whether both sides can be seen.
         """
         tints = np.broadcast_to(np.asarray(tint, np.float64), (len(self.points), 3))
-        return Piece(self.points, self.triangles, to_atlas(tile, self.uv), tints, gloss, part)
+        return Piece(self.points, self.triangles, to_atlas(tile, self.uv), tints, gloss, part, sheet)
 
     def outward(self) -> Surface:
         """The same surface, all triangles turned over if most of them look towards the middle of the points."""
@@ -305,13 +310,27 @@ def smoothstep(values: ArrayLike, low: float, high: float) -> Vectors:
     return t * t * (3 - 2 * t)
 
 
-def joined(pieces: Sequence[Piece]) -> tuple[Floats, Floats, Ints, NDArray[np.uint8]]:
-    """All pieces as one mesh.
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Several pieces as one mesh.
 
-    Returns:
-        points ``(N, 3)``, attributes ``(N, 9)`` (normal, atlas position, tint, gloss), triangles ``(M, 3)`` int32,
-        and the part of each triangle ``(M,)`` uint8.
+    Attributes:
+        points: ``(N, 3)`` float32 cm.
+        attributes: ``(N, 9)`` float32: normal, atlas position, tint, gloss.
+        triangles: ``(M, 3)`` int32.
+        parts: ``(M,)`` uint8, the part of each triangle.
+        sheets: ``(M,)`` bool, whether a triangle can be seen from both sides.
     """
+
+    points: Floats
+    attributes: Floats
+    triangles: Ints
+    parts: NDArray[np.uint8]
+    sheets: NDArray[np.bool_]
+
+
+def joined(pieces: Sequence[Piece]) -> Scene:
+    """All pieces as one mesh."""
     starts = np.cumsum([0, *(len(p.points) for p in pieces)])
     points = np.concatenate([p.points for p in pieces])
     triangles = np.concatenate([p.triangles + s for p, s in zip(pieces, starts, strict=False)]).astype(np.int32)
@@ -323,5 +342,6 @@ def joined(pieces: Sequence[Piece]) -> tuple[Floats, Floats, Ints, NDArray[np.ui
         attributes[start:end, 8] = piece.gloss
         if piece.normals is not None:
             attributes[start:end, :3] = piece.normals
-    parts = np.concatenate([np.full(len(p.triangles), int(p.part), np.uint8) for p in pieces])
-    return points.astype(np.float32), attributes, triangles, parts
+    count = [len(p.triangles) for p in pieces]
+    parts = np.repeat(np.array([int(p.part) for p in pieces], np.uint8), count)
+    return Scene(points.astype(np.float32), attributes, triangles, parts, np.repeat([p.sheet for p in pieces], count))

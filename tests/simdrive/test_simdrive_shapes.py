@@ -59,11 +59,13 @@ def test_rotation_keeps_the_houses_signs():
 def test_joined_pieces_keep_their_part_and_place():
     first = ellipsoid((0, 0, 0), (1, 1, 1)).piece(Part.CUP, Tile.CUP, (1, 0, 0), 0.5)
     second = tube([[0, 0, 0], [0, 5, 0]], 1.0).piece(Part.ARM, Tile.SKIN)
-    points, attributes, triangles, parts = joined([first, second])
-    assert len(points) == len(first.points) + len(second.points) == len(attributes)
-    assert set(triangles[parts == Part.ARM].ravel()) == set(range(len(first.points), len(points)))
-    assert np.allclose(attributes[: len(first.points), 5:9], [1, 0, 0, 0.5])
-    assert np.allclose(np.linalg.norm(attributes[:, :3], axis=1), 1, atol=1e-5)
+    scene = joined([first, second])
+    count = len(first.points)
+    assert len(scene.points) == count + len(second.points) == len(scene.attributes)
+    assert set(scene.triangles[scene.parts == Part.ARM].ravel()) == set(range(count, len(scene.points)))
+    assert np.allclose(scene.attributes[:count, 5:9], [1, 0, 0, 0.5])
+    assert np.allclose(np.linalg.norm(scene.attributes[:, :3], axis=1), 1, atol=1e-5)
+    assert not scene.sheets.any()
 
 
 def test_tiles_lie_apart_and_texture_stays_inside_its_tile():
