@@ -16,7 +16,7 @@ from fsa_data.types import Face, Floats, Json, SourceFace
 
 Tone = Literal["near", "any"]
 
-TONE_LAB = 8.0
+TONE_LAB = 5.0
 """An identity whose skin is this much further away (CIE76, Lab units) is e times less likely to come first."""
 
 FRINGE = 6.0

@@ -53,7 +53,7 @@ def surface() -> Surface:
     mirror = apart.argmin(axis=1).astype(np.int32)
     oval = _distance_cm(vertices, mesh.FACE_OVAL)
     skin = _skin(vertices)
-    sigma = 1.0 + 1.2 * np.clip(oval / 4.0, 0, 1)
+    sigma = 1.0 + 2.4 * np.clip(oval / 4.0, 0, 1)
     return Surface(
         triangles=face.triangles,
         mirror=mirror,
