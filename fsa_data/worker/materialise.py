@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +98,7 @@ def materialise(
         StoreWriteError: the store cannot be written.
         WorkerDiedError: a worker process was killed.
     """
+    started = time.perf_counter()
     recipe = Recipe(
         source,
         engine,
@@ -107,7 +108,8 @@ def materialise(
         seed,
         identity_map or {},
     )
-    return materialise_plan(frames, recipe, plan(frames, recipe), _opened(store), workers, progress)
+    report = materialise_plan(frames, recipe, plan(frames, recipe), _opened(store), workers, progress)
+    return replace(report, seconds=time.perf_counter() - started)
 
 
 def materialise_plan(

@@ -287,15 +287,24 @@ def test_views_are_light(world):
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores, on purpose
-@pytest.mark.parametrize("context", ["fork", "forkserver", "spawn"])
-def test_workers_and_start_methods_give_identical_samples(world, context):
+@pytest.mark.parametrize(
+    ("workers", "context"),
+    [
+        (2, "fork"),
+        (4, "fork"),
+        (2, "forkserver"),
+        (2, "spawn"),
+        pytest.param(4, "forkserver", marks=pytest.mark.slow),
+        pytest.param(4, "spawn", marks=pytest.mark.slow),
+    ],
+)
+def test_workers_and_start_methods_give_identical_samples(world, workers, context):
     ds = world.dataset(return_meta=True).subset(range(12, 42))
     expected = [ds[at] for at in range(len(ds))]
-    for workers in (2, 4) if context == "fork" else (2,):
-        loader = DataLoader(ds, batch_size=None, num_workers=workers, multiprocessing_context=context)
-        for got, want in zip(loader, expected, strict=True):
-            assert torch.equal(got[0], want[0])
-            assert tuple(got[1:]) == want[1:]
+    loader = DataLoader(ds, batch_size=None, num_workers=workers, multiprocessing_context=context)
+    for got, want in zip(loader, expected, strict=True):
+        assert torch.equal(got[0], want[0])
+        assert tuple(got[1:]) == want[1:]
 
 
 def test_repr_says_what_it_is(world):

@@ -75,7 +75,9 @@ def epochs(transform, count, workers=0, context=None, batch=1):
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores, on purpose
-@pytest.mark.parametrize(("workers", "context"), [(2, "fork"), (3, "fork"), (2, "spawn")])
+@pytest.mark.parametrize(
+    ("workers", "context"), [(2, "fork"), (3, "fork"), pytest.param(2, "spawn", marks=pytest.mark.slow)]
+)
 def test_draws_do_not_depend_on_workers_and_change_with_the_epoch(workers, context):
     one, two, three = epochs(painter(), 3)
     assert not torch.equal(one, two)
