@@ -42,7 +42,11 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         return str(UnknownNameError(group, name, listed)) if listed else f"There is no {missing[1]} in configs/."
     # The rest (bad syntax, a word where a number belongs) tells what and where in its first lines.
     lines = [line.strip() for part in (text, str(error.__cause__ or "")) for line in part.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("full_key", "object_type", "See https"))]
+    told = [
+        line
+        for line in lines
+        if line and not line.startswith(("full_key", "object_type", "reference_type", "See https"))
+    ]
     return f"{' '.join(dict.fromkeys(told))} Given: {' '.join(arguments)}"
 
 

@@ -122,7 +122,7 @@ def make_trainer(
         precision=precision,
         max_epochs=epochs,
         logger=_logger(logger, folder),
-        log_every_n_steps=1_000_000,  # losses are logged per epoch
+        log_every_n_steps=1,  # losses are logged per epoch; a larger number is warned about in short epochs
         callbacks=callbacks,
         enable_checkpointing=False,
         enable_progress_bar=False,

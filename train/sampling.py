@@ -46,7 +46,10 @@ def epoch_rows(rows: int, epoch: int, size: int, seed: tuple[int, ...]) -> NDArr
 def stream_seed(*parts: int) -> int:
     """A 63-bit seed from several numbers; different numbers give unrelated seeds."""
     return int(
-        np.random.SeedSequence([part & 0xFFFFFFFFFFFFFFFF for part in parts]).generate_state(1, np.uint64)[0] >> 1
+        np.random.SeedSequence([len(parts), *(part & 0xFFFFFFFFFFFFFFFF for part in parts)]).generate_state(
+            1, np.uint64
+        )[0]
+        >> 1
     )
 
 

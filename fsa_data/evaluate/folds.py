@@ -56,7 +56,7 @@ def loso(subjects: Iterable[str]) -> list[Fold]:
     Raises:
         ConfigError: fewer than two subjects.
     """
-    from sklearn.model_selection import LeaveOneGroupOut  # type: ignore[import-untyped]  # ships no types
+    from sklearn.model_selection import LeaveOneGroupOut
 
     names = _subjects(subjects)
     codes = np.arange(len(names))

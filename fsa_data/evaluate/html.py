@@ -29,7 +29,7 @@ td.text, th.text { text-align: left; }
 figure { margin: .6rem 0 1.2rem; }
 figure img { max-width: 100%; height: auto; display: block; }
 .scroll figure img.wide { max-width: none; width: 46rem; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: .8rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: .8rem; }
 .gallery figure { margin: 0; }
 .gallery img { width: 100%; border-radius: 4px; }
 pre { background: var(--wash); border: 1px solid var(--line); padding: .8rem; overflow-x: auto; font-size: .82rem; }
@@ -39,6 +39,12 @@ details > summary { cursor: pointer; color: var(--blue); }
   .scroll figure img.wide { width: 100%; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; }
   pre { white-space: pre-wrap; } }
 """
+
+
+class Number(str):
+    """Text that stands right like a number, e.g. ``0.71 ± 0.08``."""
+
+    __slots__ = ()
 
 
 def page(title: str, body: str) -> str:
@@ -75,9 +81,14 @@ def table(
         kind: CSS class.
         main: column that is set off.
     """
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    lines = [list(row) for row in rows]
+    left = {number for line in lines for number, value in enumerate(line) if _is_text(value)}
+    head = "".join(
+        f'<th scope="col"{_class("text" if number in left else "")}>{escape(name)}</th>'
+        for number, name in enumerate(header)
+    )
     body = "".join(
-        f"<tr>{''.join(_cell(value, number == main) for number, value in enumerate(row))}</tr>\n" for row in rows
+        f"<tr>{''.join(_cell(value, number == main) for number, value in enumerate(line))}</tr>\n" for line in lines
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
@@ -107,8 +118,12 @@ def _cell(value: object, main: bool) -> str:
         text = f"{value:.3f}"
     else:
         text = escape(str(value))
-    kind = " ".join(k for k in ("text" if isinstance(value, str) else "", "main" if main else "") if k)
+    kind = " ".join(k for k in ("text" if _is_text(value) else "", "main" if main else "") if k)
     return f"<td{_class(kind)}>{text}</td>"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number)
 
 
 def _class(kind: str) -> str:

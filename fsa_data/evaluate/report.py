@@ -25,6 +25,7 @@ STAND_IN = (
     "whole chain works. They are no evidence about people, real cabins, or the use of swapped faces."
 )
 _DOMAINS = {REAL: "real frames of held-out subjects", FAKE: "swapped frames of held-out subjects"}
+_WHY = {"target": "in the frame", "source": "as the face worn", "trained_on": "in the engine's training"}
 _TRAINED = {
     "real_only": "real frames only",
     "fake_only": "swapped frames only",
@@ -115,7 +116,9 @@ def draw_figures(results: Mapping[str, Any], table: Predictions) -> dict[str, by
         )
     for by in ("class", "subject"):
         cover = results["coverage"][f"by_{by}"]
-        if cover:
+        if results["coverage"]["swapped"] + results["coverage"]["skipped"]:
+            order = results["classes"] if by == "class" else sorted(cover)
+            cover = {name: cover[name] for name in order if name in cover}
             swapped, skipped = ({name: int(cover[name][key]) for name in cover} for key in ("swapped", "skipped"))
             out[f"coverage_{by}.png"] = figures.coverage_figure(swapped, skipped, f"Swaps per {by}")
     return out
@@ -129,29 +132,31 @@ def _headline(results: Mapping[str, Any], table: Predictions) -> str:
     trained = _TRAINED.get(results["setup"], results["setup"])
     chance = 1 / max(len(results["classes"]) - len(metrics.absent_classes(np.array(real["confusion"]))), 1)
     rows = []
-    for domain, words in _DOMAINS.items():
+    for domain in _DOMAINS:
         test = results["test"][domain]
         if test is not None:
-            spread = (test["macro_f1_subject_mean"], test["macro_f1_subject_sd"])
-            rows.append([trained, words, test["n"], test["macro_f1"], test["accuracy"], *spread])
-    header = ["trained on", "tested on", "frames", "macro-F1", "accuracy", "mean over subjects", "sd"]
+            mean, sd = test["macro_f1_subject_mean"], test["macro_f1_subject_sd"]
+            spread = f"{mean:.3f}" + (f" ± {sd:.3f}" if sd is not None else "")
+            rows.append([f"{domain} frames", test["macro_f1"], html.Number(spread), test["accuracy"], test["n"]])
+    header = ["tested on", "macro-F1", "per subject", "accuracy", "frames"]
+    without = "one" if all(len(fold["test_subjects"]) == 1 for fold in folds) else "some"
     return "\n".join(
         [
             f"<h1>{results['setup']} on {escape(str(results['data']))}: macro-F1 {real['macro_f1']:.2f} "
             "on real frames of people who were not trained on</h1>",
             html.paragraph(
                 f"{results['model']} was trained {len(folds)} times on {trained} (on average {reals:.0f} real and "
-                f"{fakes:.0f} swapped), each time without one or several of the subjects, and tested on those: "
-                f"{held_out} subjects in all. Guessing would reach about {chance:.2f}."
+                f"{fakes:.0f} swapped), each time without {without} of the subjects, and tested on what was "
+                f"left out: {held_out} subjects in all. Guessing would reach about {chance:.2f}."
             ),
             html.paragraph(STAND_IN, "note") if results["data"] == "simdrive" else "",
-            html.table(header, rows, kind="headline", main=3),
+            html.table(
+                header, rows, kind="headline", main=1, caption=f"Trained on {trained}, tested on people left out"
+            ),
             html.paragraph(
                 "Macro-F1 is the mean over classes of the F1 of the pooled predictions; the mean and deviation over "
-                "subjects stand beside it. The folds share training subjects, so the deviation is no standard error."
-                + (
-                    " The second line (swaps tested on swaps) says nothing about real drivers." if len(rows) > 1 else ""
-                ),
+                "subjects stand beside it (folds share training subjects, so it is no standard error)."
+                + (" Swaps tested on swaps say nothing about real drivers." if len(rows) > 1 else ""),
                 "soft",
             ),
         ]
@@ -275,8 +280,12 @@ def _lineage(results: Mapping[str, Any], audits: Mapping[str, Json]) -> str:
             "held-out person is in them, or lent the face, or the engine learned from that person."
         ),
         html.table(
-            ["fold", "rows left out", "violations"],
-            [[name, count(audit, "excluded"), count(audit, "violations")] for name, audit in audits.items()],
+            ["fold", *_WHY.values(), "violations"],
+            [
+                [name, *(audit.get("excluded_by_why", {}).get(why, 0) for why in _WHY), count(audit, "violations")]
+                for name, audit in audits.items()
+            ],
+            caption="Rows left out of training, by the way they carry a held-out person",
         ),
     )
 
