@@ -73,7 +73,7 @@ def ensure(
 
 def _ensure(root: Path | None, plan: Plan, processes: int | None) -> Path:
     _check(plan)
-    base = cache_dir() / "simdrive" if root is None else root
+    base = cache_dir() / "simdrive" if root is None else Path(root)
     name = f"v{VERSION}-seed{plan.seed}-{plan.subjects}x{plan.frames}-{plan.condition}"
     folder = base / name
     if folder.is_dir():
@@ -160,17 +160,19 @@ def _in_processes(folder: Path, plan: Plan, processes: int, told: Callable[[Row]
     workers: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryFile() as complaints, os.fdopen(reader, encoding="utf-8") as lines:
         try:
-            for share in range(processes):
-                job = {"folder": str(folder), "plan": asdict(plan), "share": share, "shares": processes}
-                command = [sys.executable, "-m", "fsa_data.simdrive.generate", json.dumps(job)]
-                workers.append(subprocess.Popen(command, stdout=writer, stderr=complaints, env=environment))
-            os.close(writer)
+            with os.fdopen(writer, "wb") as answers:
+                for share in range(processes):
+                    job = {"folder": str(folder), "plan": asdict(plan), "share": share, "shares": processes}
+                    command = [sys.executable, "-m", "fsa_data.simdrive.generate", json.dumps(job)]
+                    workers.append(subprocess.Popen(command, stdout=answers, stderr=complaints, env=environment))
             for line in lines:
                 told(Row(**json.loads(line)))
+        except BaseException:
+            for worker in workers:
+                worker.kill()
+            raise
         finally:
             for worker in workers:
-                if worker.poll() is None and sys.exc_info()[0] is not None:
-                    worker.kill()
                 worker.wait()
         if any(worker.returncode for worker in workers):
             complaints.seek(0)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from fsa_data.mesh import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, face_mesh
-from fsa_data.simdrive.identity import Identity
+from fsa_data.simdrive.identity import Identity, identity
 from fsa_data.simdrive.shapes import Vectors, smoothstep
 
 UPPER_INNER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
@@ -51,8 +51,6 @@ def _bell(points: Vectors, centre: tuple[float, float, float], sigma: float) -> 
 
 @lru_cache(maxsize=32)
 def _cached(seed: int, index: int) -> Vectors:
-    from fsa_data.simdrive.identity import identity
-
     points = reshape(identity(seed, index))
     points.flags.writeable = False
     return points

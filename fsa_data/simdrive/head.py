@@ -14,7 +14,7 @@ import numpy as np
 from fsa_data.mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE, face_mesh
 from fsa_data.simdrive.atlas import Tile, to_atlas
 from fsa_data.simdrive.face_shape import neutral_face
-from fsa_data.simdrive.identity import Identity
+from fsa_data.simdrive.identity import Identity, identity
 from fsa_data.simdrive.parts import Part
 from fsa_data.simdrive.shapes import (
     Piece,
@@ -95,8 +95,6 @@ def _skull_uv() -> Vectors:
 @lru_cache(maxsize=32)
 def _creases(seed: int, index: int) -> Vectors:
     """``(468,)`` brightness of each vertex: folds that look into themselves get less light."""
-    from fsa_data.simdrive.identity import identity
-
     points = neutral_face(identity(seed, index))
     triangles = topology().face
     normals = vertex_normals(points, triangles)
