@@ -105,6 +105,22 @@ def _owns(dx: float, dy: float) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
+def _span(ax, ay, bx, by, cx, cy, py, x0, x1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Columns of a row that may lie in the triangle: its crossings with the row, one pixel wider on each side."""
+    low, high = np.inf, -np.inf
+    for ux, uy, vx, vy in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
+        if (uy <= py <= vy) or (vy <= py <= uy):
+            if uy == vy:
+                low, high = min(low, ux, vx), max(high, ux, vx)
+            else:
+                x = ux + (vx - ux) * (py - uy) / (vy - uy)
+                low, high = min(low, x), max(high, x)
+    if low > high:
+        return x0, x0 - 1
+    return max(x0, int(np.floor(low - 1.5))), min(x1, int(np.ceil(high + 0.5)))
+
+
+@numba.njit(cache=True, nogil=True)
 def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     height, width = triangle.shape
     for index in range(triangles.shape[0]):
@@ -127,7 +143,8 @@ def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: i
         own_a, own_b, own_c = _owns(cx - bx, cy - by), _owns(ax - cx, ay - cy), _owns(bx - ax, by - ay)
         for row in range(y0, y1 + 1):
             py = row + 0.5
-            for column in range(x0, x1 + 1):
+            first, last = _span(ax, ay, bx, by, cx, cy, py, x0, x1)
+            for column in range(first, last + 1):
                 px = column + 0.5
                 wa = (cx - bx) * (py - by) - (cy - by) * (px - bx)
                 wb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
