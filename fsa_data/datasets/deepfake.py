@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -140,6 +141,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             seed,
             load_identity_map(identity_map),
         )
+        self._command = _command(frames, source, source_options, engine, engine_options, self.store, self.recipe)
         nothing_yet = Rows.real(np.zeros(0, np.int64))
         super().__init__(
             chosen,
@@ -258,18 +260,9 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             where = "A DataLoader worker may not make swaps. " if in_worker else ""
             raise CacheMissError(
                 f"{int(gone_swaps.sum())} swaps and {int(gone_frames.sum())} frames are not in the store "
-                f"{self.store.path} (first keys: {', '.join(keys[:3])}). {where}Make them with `{self._command()}`, or "
+                f"{self.store.path} (first keys: {', '.join(keys[:3])}). {where}Make them with `{self._command}`, or "
                 "build the data set once in the main process with on_miss='materialise'."
             )
-
-    def _command(self) -> str:
-        sources = " ".join(f"-s {part}" for part in self.recipe.source.name.split("+")) if self.recipe.source else ""
-        size = self.recipe.working_size
-        shown = "native" if size is None else f"{size[0]}x{size[1]}" if isinstance(size, tuple) else size
-        return (
-            f"fsa materialise --csv FRAMES.csv {sources} --store {self.store.path} --working-size {shown} "
-            f"--fakes-per-frame {self.recipe.fakes_per_frame}"
-        )
 
     def _take_rows(self) -> None:
         """Look everything up and lay out the rows of the setup."""
@@ -322,6 +315,32 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         test = TestView(self.frames, self._pixels, rows, **self._settings())
         test._dataset, test._subjects = self, subjects
         return test
+
+
+def _command(
+    frames: LabelledFrames | str | Path,
+    source: str | Sequence[str] | Source,
+    source_options: Mapping[str, Any] | None,
+    engine: str | SwapEngine,
+    engine_options: Mapping[str, Any] | None,
+    store: SwapStore,
+    recipe: Recipe,
+) -> str:
+    """The command that makes what a data set needs; capitals stand for what only the caller knows."""
+    size = recipe.working_size
+    sources = [source] if isinstance(source, str) else list(source) if isinstance(source, Sequence) else ["SOURCE"]
+    words = ["--csv", "FRAMES.csv"] if isinstance(frames, LabelledFrames) else ["--maskdar", str(frames)]
+    for spec in sources:
+        words += ["-s", spec]
+    for key, value in (source_options or {}).items():
+        words += ["--source-option", f"{key}={value}"]
+    words += ["--engine", engine if isinstance(engine, str) else "ENGINE"]
+    for key, value in (engine_options or {}).items():
+        words += ["--engine-option", f"{key}={value}"]
+    shown = "native" if size is None else f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
+    words += ["--store", str(store.path), "--working-size", shown]
+    words += ["--fakes-per-frame", str(recipe.fakes_per_frame), "--seed", str(recipe.seed)]
+    return shlex.join(["fsa", "materialise", *words])
 
 
 def _warn_of_failures(report: MaterialiseReport) -> None:

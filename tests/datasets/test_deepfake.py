@@ -1,4 +1,5 @@
 import pickle
+import shlex
 import shutil
 import warnings
 from dataclasses import replace
@@ -334,3 +335,20 @@ def test_real_frames_alone_have_no_swaps(world):
     assert (label, meta["is_fake"]) == (plain.targets[3], False)
     with pytest.raises(ConfigError, match="real frames only"):
         plain._pixels.swapped(0, None)
+
+
+def test_the_command_in_the_error_is_the_one_that_helps(world, tmp_path):
+    from fsa_data.cli import main
+
+    for i in np.flatnonzero(world.frames.label == 0):
+        folder = tmp_path / "My Data" / "C00"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(world.frames.path[i], folder / f"user{i}-f0.png")
+    given = {"source": ["portraits"], "store": tmp_path / "a store", "working_size": (200, 260), "seed": 3}
+    with pytest.raises(CacheMissError) as caught:
+        DeepfakeAugmentedMaskDAR(tmp_path / "My Data", on_miss="error", **given)
+    command = shlex.split(str(caught.value).split("`")[1])
+    assert command[:2] == ["fsa", "materialise"]
+    assert main(command[1:]) == 0
+    ds = DeepfakeAugmentedMaskDAR(tmp_path / "My Data", on_miss="error", **given)
+    assert ds.array(0).shape == (200, 260, 3)
