@@ -25,8 +25,11 @@ from fsa_data.merge import (
 )
 from fsa_data.types import Box, Face, Floats, Image, Ints
 
-PEOPLE_DIFFER = 0.8
+PEOPLE_DIFFER = 0.65
 """Features that stand out this much less than the donor's are put down to the person, not to the picture."""
+
+UNLIKE_LAB = (6.0, 16.0)
+"""Distance of skin tones at which lips begin to take the target's colour, and at which they do so fully."""
 
 SOFTEST = 0.02
 """Strongest blur (standard deviation, share of the face size) that a blurred picture calls for."""
@@ -98,11 +101,11 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     fragments = mesh.rasterise(canvas.points_px, face.triangles, canvas.box, cull="back")
     picture, sx, sy = texture.level(canvas.size_px)
     scale = np.array([sx, sy], np.float32)
-    goal = _goal(canvas, texture, merge)
+    base, goal = _bases(canvas, texture, merge)
     shown = texture.shown * (1 - canvas.hair) * _ramp(canvas.facing, 0.05, 0.35)
     greens = np.stack([lab_to_rgb(lab[None])[0, :, 1] for lab in (goal, canvas.base)], axis=1)
     here = texture.points_px[:, :2] * scale
-    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], texture.base, goal, greens]
+    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], base, goal, greens]
     values = mesh.interpolate(fragments, face.triangles, np.concatenate(columns, axis=1, dtype=np.float32))
 
     covered = (fragments.triangle >= 0).astype(np.uint8)
@@ -121,7 +124,7 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     return blend(canvas.image, drawn, alpha * (1 - _kept(fragments.triangle, canvas.size_px)))
 
 
-def _ramp(values: Floats, low: float, high: float) -> Floats:
+def _ramp(values: Floats | np.floating, low: float, high: float) -> Floats:
     """0 up to ``low``, 1 from ``high``, linear between."""
     return np.asarray(np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
 
@@ -132,12 +135,24 @@ def _kept(triangle: Ints, size_px: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(0.4, 0.008 * size_px)), np.float32)
 
 
-def _goal(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Floats:
-    """Slow colour that the new face shall have at each vertex, ``(468, 3)``."""
+def _bases(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Floats, Floats]:
+    """Slow colours of the donor and of the new face at each vertex, both ``(468, 3)``.
+
+    Lips count as detail of the skin when both skins are alike, so that a donor's lipstick or pale lips go along. On a
+    skin of another tone such lips look dead; there the lips take the target's lip colour.
+    """
     light = canvas.base - canvas.tone
     own_light = texture.base - texture.tone
     tone = texture.tone + merge.colour * (canvas.tone - texture.tone)
-    return np.asarray(tone + own_light + merge.shading * (light - own_light), np.float32)
+    goal = np.asarray(tone + own_light + merge.shading * (light - own_light), np.float32)
+    unlike = merge.colour * _ramp(np.linalg.norm(canvas.tone - texture.tone), *UNLIKE_LAB)
+    if not unlike.any():
+        return texture.base, goal
+    lips = surface().lips
+    base = texture.base.copy()
+    base[lips] += unlike * np.median(texture.lab[lips] - texture.base[lips], axis=0)
+    goal[lips] += unlike * np.median(canvas.lab[lips] - canvas.base[lips], axis=0)
+    return base, goal
 
 
 def _haze(canvas: Canvas, texture: Texture) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,14 @@ from fsa_data.types import Box, Floats, Ints
 GRAZING = (0.10, 0.40)
 """Cosine between normal and view at which a vertex is not seen at all, and at which it is seen well."""
 
-HAIR = (0.30, 0.50)
+HAIR = (0.20, 0.40)
 """Loss of lightness against the skin at which a forehead vertex begins to count as hair, and is nothing else."""
 
-_BROWS_CM = 5.2
-"""Height of the brows on the canonical face."""
+BEARD = (0.15, 0.35)
+"""The same for a vertex below the nose, which then does not tell about the skin."""
+
+_BROWS_CM, _NOSE_CM = 5.2, -2.0
+"""Heights of the brows and of the bottom of the nose on the canonical face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Surface:
         mirror: ``(468,)`` int32, the vertex on the other side.
         skin: ``(468,)`` float32 in 0..1, 0 on eyes, brows, lips and nostrils.
         forehead: ``(468,)`` bool, above the brows: where hair may hang.
+        beard: ``(468,)`` bool, below the nose: where a beard may grow.
+        lips: ``(468,)`` bool.
         inner: ``(898,)`` bool, triangles between the lids and between the lips.
         kernel: ``(468, 468)`` float32 smoothing weights: wide inside, narrow along the oval.
     """
@@ -40,6 +46,8 @@ class Surface:
     mirror: Ints
     skin: Floats
     forehead: NDArray[np.bool_]
+    beard: NDArray[np.bool_]
+    lips: NDArray[np.bool_]
     inner: NDArray[np.bool_]
     kernel: Floats
 
@@ -59,9 +67,18 @@ def surface() -> Surface:
         mirror=mirror,
         skin=skin,
         forehead=(skin > 0) & (vertices[:, 1] > _BROWS_CM),
+        beard=(skin > 0) & (vertices[:, 1] < _NOSE_CM),
+        lips=_lips(vertices),
         inner=_inner(face.triangles),
         kernel=smoothing_kernel(vertices, sigma.astype(np.float32)),
     )
+
+
+def _lips(vertices_cm: Floats) -> NDArray[np.bool_]:
+    """Vertices on and inside the outer outline of the lips, seen from the front."""
+    outline = np.ascontiguousarray(vertices_cm[list(mesh.LIPS_OUTER), :2])
+    inside = [cv2.pointPolygonTest(outline, (float(x), float(y)), measureDist=False) >= 0 for x, y, _ in vertices_cm]
+    return np.array(inside)
 
 
 def _inner(triangles: Ints) -> NDArray[np.bool_]:

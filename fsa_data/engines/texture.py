@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data import mesh
-from fsa_data.engines.surface import hair, seen, surface
+from fsa_data.engines.surface import BEARD, hair, seen, surface
 from fsa_data.faces import face_size_px
 from fsa_data.merge import rgb_to_lab, robust_weight, slow_colour
 from fsa_data.types import Box, Floats, Image, SourceFace
@@ -133,10 +133,14 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """
     face = surface()
     told = face.skin * weight
-    bare = lab[told > 0.3] if (told > 0.3).any() else lab
-    tone = np.sort(bare, axis=0)[len(bare) // 2]
+    bare = (told > 0.3) & ~face.beard
+    some = lab[bare] if bare.any() else lab
+    tone = np.sort(some, axis=0)[len(some) // 2]
     hanging = hair(lab, tone)
-    base = slow_colour(face.kernel, lab, robust_weight(lab, told * (1 - hanging)), tone)
+    low, high = BEARD
+    darker = (tone[0] - lab[:, 0]) / max(float(tone[0]), 1.0)
+    told = told * (1 - hanging) * (1 - face.beard * np.clip((darker - low) / (high - low), 0, 1))
+    base = slow_colour(face.kernel, lab, robust_weight(lab, np.asarray(told, np.float32)), tone)
     return tone, base, hanging
 
 

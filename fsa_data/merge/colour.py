@@ -136,7 +136,7 @@ def detail_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0
     """
     depth = target_tone[0] / max(float(source_tone[0]), 1.0)
     room = (100 - target_tone[0]) / max(100 - float(source_tone[0]), 1.0)
-    gains = np.array([np.clip(depth, 0.25, 1.6), np.clip(min(room, depth), 0.25, 1.0), np.clip(depth, 0.25, 1.3)])
+    gains = np.array([np.clip(depth, 0.25, 1.6), np.clip(min(room, depth), 0.25, 1.0), np.clip(depth, 0.25, 1.0)])
     return np.asarray(1 + contrast * (gains - 1), np.float32)
 
 

@@ -47,7 +47,9 @@ def slow_colour(kernel: Floats, lab: Floats, weight: Floats, tone: Floats, prior
 
 
 def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats:
-    """Lower the weight of colours that lie far from the rest: hair, spectacle rims, glare (Cauchy weights).
+    """Lower the weight of colours that are no skin: hair, spectacle rims, paint (Cauchy weights).
+
+    Being lighter than the rest counts nothing: that is glare, which is light on skin.
 
     Args:
         lab: ``(N, 3)`` float32.
@@ -64,7 +66,9 @@ def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats
     centre = np.sort(used, axis=0)[len(used) // 2]
     deviation = np.sort(np.abs(used - centre), axis=0)[len(used) // 2]
     scale = np.maximum(np.float32(1.4826) * deviation, np.float32(1)) * np.float32(tolerance)
-    worst = (np.abs(lab - centre) / scale).max(axis=1)
+    away = lab - centre
+    away[:, 0] = np.minimum(away[:, 0], 0)
+    worst = (np.abs(away) / scale).max(axis=1)
     return np.asarray(weight / (1 + np.square(worst)), np.float32)
 
 

@@ -44,3 +44,6 @@ def test_outliers_lose_their_weight():
     assert weight[:20].max() < 0.05
     assert np.median(weight[20:]) > 0.6
     np.testing.assert_array_equal(robust_weight(lab, 0 * ONES), 0 * ONES)
+    glare = lab.copy()
+    glare[30] = lab[31] + [40, 0, 0]
+    assert robust_weight(glare, ONES)[30] > 0.3
