@@ -74,6 +74,7 @@ def _add_materialise(commands: Any) -> None:
     command.add_argument("--source-option", action="append", default=[], metavar="KEY=VALUE")
     command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
     command.add_argument("--engine-option", action="append", default=[], metavar="KEY=VALUE")
+    command.add_argument("--merge-option", action="append", default=[], metavar="KEY=VALUE")
     command.add_argument("--store", type=Path, required=True, metavar="DIR", help="where the swaps are kept")
     command.add_argument(
         "--working-size",
@@ -109,7 +110,7 @@ def _materialise(options: argparse.Namespace) -> int:
     from fsa_data.worker import load_identity_map, materialise
 
     source = load_source(options.source, _pairs(options.source_option))
-    engine = load_engine(options.engine, _pairs(options.engine_option))
+    engine = load_engine(options.engine, _pairs(options.engine_option), _pairs(options.merge_option))
     identities = load_identity_map(options.identity_map)
     report = materialise(
         _frames(options),

@@ -62,6 +62,10 @@ class StoreWriteError(FsaError, OSError):
     """The store cannot be written: read-only, or the disk is full."""
 
 
+class WorkerDiedError(FsaError, RuntimeError):
+    """A worker process ended without being asked to; what it had sealed is kept."""
+
+
 class LineageError(FsaError, ValueError):
     """A training row carries a test subject somewhere in its lineage."""
 

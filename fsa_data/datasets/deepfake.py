@@ -141,7 +141,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             seed,
             load_identity_map(identity_map),
         )
-        self._command = _command(frames, source, source_options, engine, engine_options, self.store, self.recipe)
+        options = {"source": source_options, "engine": engine_options, "merge": merge}
+        self._command = _command(frames, source, engine, options, self.store, self.recipe)
         nothing_yet = Rows.real(np.zeros(0, np.int64))
         super().__init__(
             chosen,
@@ -320,9 +321,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
 def _command(
     frames: LabelledFrames | str | Path,
     source: str | Sequence[str] | Source,
-    source_options: Mapping[str, Any] | None,
     engine: str | SwapEngine,
-    engine_options: Mapping[str, Any] | None,
+    options: Mapping[str, Mapping[str, Any] | None],
     store: SwapStore,
     recipe: Recipe,
 ) -> str:
@@ -332,11 +332,12 @@ def _command(
     words = ["--csv", "FRAMES.csv"] if isinstance(frames, LabelledFrames) else ["--maskdar", str(frames)]
     for spec in sources:
         words += ["-s", spec]
-    for key, value in (source_options or {}).items():
-        words += ["--source-option", f"{key}={value}"]
     words += ["--engine", engine if isinstance(engine, str) else "ENGINE"]
-    for key, value in (engine_options or {}).items():
-        words += ["--engine-option", f"{key}={value}"]
+    for kind, given in options.items():
+        for key, value in (given or {}).items():
+            words += [f"--{kind}-option", f"{key}={value}"]
+    if recipe.identities:
+        words += ["--identity-map", "IDENTITIES.csv"]
     shown = "native" if size is None else f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
     words += ["--store", str(store.path), "--working-size", shown]
     words += ["--fakes-per-frame", str(recipe.fakes_per_frame), "--seed", str(recipe.seed)]

@@ -3,7 +3,6 @@
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
-from fsa_data.worker.pool import WorkerDiedError
 from fsa_data.worker.working import WorkingSize, checked_size, working_frame
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "MaterialiseReport",
     "Plan",
     "Recipe",
-    "WorkerDiedError",
     "WorkingSize",
     "checked_size",
     "load_identity_map",

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from fsa_data.errors import ConfigError, FsaError
+from fsa_data.errors import ConfigError, FsaError, WorkerDiedError
 from fsa_data.store import SwapStore
 from fsa_data.types import Json
 from fsa_data.worker.work import Done, FrameWorker, Kit, Task
@@ -37,10 +37,6 @@ _START = (
 )
 SEALED = "sealed"
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-class WorkerDiedError(FsaError, RuntimeError):
-    """A worker process ended without being asked to."""
 
 
 class Worker:

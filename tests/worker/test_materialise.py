@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from tiny_parts import CentreFace, Paint, frames_of, people, png
 
-from fsa_data.errors import ConfigError, MissingWeightsError, SourceError, StoreWriteError
+from fsa_data.errors import ConfigError, MissingWeightsError, SourceError, StoreWriteError, WorkerDiedError
 from fsa_data.frames import read_frame
 from fsa_data.store import SwapStore
 from fsa_data.store.keys import as_hex
 from fsa_data.types import Reason, paste
-from fsa_data.worker import Recipe, WorkerDiedError, materialise, plan, working_frame
+from fsa_data.worker import Recipe, materialise, plan, working_frame
 
 HERE = Path(__file__).parent
 
