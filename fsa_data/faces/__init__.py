@@ -1,4 +1,4 @@
-"""Finding faces: landmarkers, head pose, point subsets and masks."""
+"""Finding faces: landmarkers, head pose, measures and masks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.faces.masks import eyes_mask, mouth_mask, oval_mask, polygon_mask
+from fsa_data.faces.measures import face_size_px
 from fsa_data.faces.mediapipe_landmarker import BLENDSHAPE_NAMES, MediapipeLandmarker, MediapipeOptions
 from fsa_data.faces.pose import angles_from_rotation, rotation_from_angles
-from fsa_data.faces.subsets import face_size_px, five_points
 from fsa_data.types import Landmarker
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "angles_from_rotation",
     "eyes_mask",
     "face_size_px",
-    "five_points",
     "load_landmarker",
     "mouth_mask",
     "oval_mask",

@@ -1,12 +1,10 @@
-"""Colour: CIE Lab, robust statistics, and the transfer of one picture's statistics to another.
+"""Colour: CIE Lab, and detail that moves from one skin to another.
 
-The transfer follows Reinhard et al. (2001), "Color Transfer between Images", eq. 10-11, in CIE Lab instead of lab,
-with weights, outliers left out and the ratio of spreads kept within limits.
+Skin tone and light are the slow part of a face's colour and stay the target's; what is put on it is the difference
+between the donor's colours and the donor's own slow part, scaled where the two skins differ much.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -55,70 +53,6 @@ def lab_to_rgb(lab: Floats) -> Image:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class ColourStatistics:
-    """Where colours lie and how far they spread.
-
-    Attributes:
-        mean: ``(3,)`` float32, Lab.
-        spread: ``(3,)`` float32, standard deviation per channel.
-    """
-
-    mean: Floats
-    spread: Floats
-
-
-def robust_statistics(lab: Floats, weight: Floats, tolerance: float = 2.5) -> ColourStatistics:
-    """Mean and standard deviation without the outliers (brows, spectacle rims, strands of hair, glare).
-
-    Args:
-        lab: ``(N, 3)`` float32.
-        weight: ``(N,)`` float32, at least 0; some of it must be positive.
-        tolerance: colours further than this many (robust) standard deviations from the median count nothing.
-
-    Returns:
-        Statistics of what is left.
-    """
-    centre = np.array([_weighted_median(lab[:, k], weight) for k in range(3)], np.float32)
-    away = np.abs(lab - centre)
-    # 1.4826: a normal distribution's standard deviation over its median absolute deviation
-    scale = np.array([1.4826 * _weighted_median(away[:, k], weight) for k in range(3)], np.float32)
-    kept = weight * np.all(away <= tolerance * np.maximum(scale, 1.0), axis=1)
-    if kept.sum() <= 0:
-        kept = weight
-    share = (kept / kept.sum())[:, None]
-    mean = (share * lab).sum(axis=0)
-    variance = (share * (lab - mean) ** 2).sum(axis=0)
-    return ColourStatistics(mean.astype(np.float32), np.sqrt(variance).astype(np.float32))
-
-
-def lab_transfer(
-    lab: Floats,
-    source: ColourStatistics,
-    target: ColourStatistics,
-    colour: float = 1.0,
-    contrast: float = 1.0,
-    limits: tuple[float, float] = (0.6, 1.6),
-) -> Floats:
-    """Give colours the mean and spread of others.
-
-    Args:
-        lab: ``(..., 3)`` float32 colours whose statistics are ``source``.
-        source: statistics of the colours as they are.
-        target: statistics that they shall have.
-        colour: 0 keeps the mean, 1 takes the target's.
-        contrast: 0 keeps the spread, 1 takes the target's.
-        limits: bounds of the ratio of spreads.
-
-    Returns:
-        ``(..., 3)`` float32.
-    """
-    ratio = np.clip(target.spread / np.maximum(source.spread, 1e-3), *limits)
-    gain = (1 + contrast * (ratio - 1)).astype(np.float32)
-    mean = source.mean + np.float32(colour) * (target.mean - source.mean)
-    return np.asarray((lab - source.mean) * gain + mean, np.float32)
-
-
 def detail_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0) -> Floats:
     """How detail must be scaled when it moves from one skin to another.
 
@@ -155,12 +89,6 @@ def move_detail(lab: Floats, source_base: Floats, target_base: Floats, gains: Fl
     out = np.empty(lab.shape, np.float32)
     _move(lab, source_base, target_base, gains, out)
     return out
-
-
-def _weighted_median(values: Floats, weight: Floats) -> float:
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weight[order])
-    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
 
 
 @numba.njit(cache=True, nogil=True)

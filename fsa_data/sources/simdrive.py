@@ -63,7 +63,7 @@ def _photo(seed: int, index: int, yaw_deg: int, pitch_deg: int) -> Photo:
     text = json.dumps({"simdrive": simdrive.VERSION, **parameters}, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return Photo(
-        identity=f"sim{seed}-{index:02d}",
+        identity=simdrive.subject_name(seed, index),
         digest=digest,
         load=partial(_load, digest, seed, index, yaw_deg, pitch_deg),
         provenance={"flow": "simdrive", "licence": "procedural, no person", **parameters},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fsa_data import mesh
-from fsa_data.faces import eyes_mask, face_size_px, five_points, mouth_mask, oval_mask, polygon_mask
+from fsa_data.faces import eyes_mask, face_size_px, mouth_mask, oval_mask, polygon_mask
 from fsa_data.types import Box
 
 
@@ -41,14 +41,6 @@ def test_eyes_and_mouth_lie_inside_the_oval_and_apart():
     assert not (eyes & mouth).any()
     assert 0.01 < eyes.sum() / oval.sum() < 0.1
     assert oval.sum() == pytest.approx(100 * 15.4 * 17.6 * np.pi / 4, rel=0.1)  # an ellipse of the face's extent
-
-
-def test_five_points_are_in_order():
-    left_eye, right_eye, nose, left_mouth, right_mouth = five_points(canonical())
-    assert left_eye[0] < nose[0] < right_eye[0]
-    assert left_mouth[0] < nose[0] < right_mouth[0]
-    assert left_eye[1] < nose[1] < left_mouth[1]
-    assert left_eye[0] + right_eye[0] == pytest.approx(200, abs=0.1)
 
 
 def test_size_scales():

@@ -10,7 +10,8 @@ import pytest
 
 from fsa_data import mesh, simdrive
 from fsa_data.errors import ConfigError, UnknownNameError
-from fsa_data.faces import BLENDSHAPE_NAMES, five_points, load_landmarker, oval_mask
+from fsa_data.faces import BLENDSHAPE_NAMES, load_landmarker, oval_mask
+from fsa_data.mesh import NOSE_TIP
 from fsa_data.types import BLENDSHAPES, LANDMARKS, Box, Landmarker
 
 
@@ -55,7 +56,7 @@ def test_points_scale_with_the_image(landmarker, portrait):
 
 def test_the_sign_of_roll(landmarker, portrait):
     (upright,) = landmarker(portrait)
-    centre = tuple(map(float, five_points(upright.points_px)[2]))
+    centre = tuple(map(float, upright.points_px[NOSE_TIP, :2]))
     # OpenCV turns counter-clockwise by positive angles
     turned = cv2.warpAffine(portrait, cv2.getRotationMatrix2D(centre, -20, 1), portrait.shape[1::-1])
     (face,) = landmarker(turned)
