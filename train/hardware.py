@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -148,6 +150,17 @@ def be_quiet() -> None:
         ".*has no `__len__`.*",
     ):
         warnings.filterwarnings("ignore", message=message)
+
+
+def survive_profiling_timers() -> None:
+    """Keep a timer of the landmark library from ending the process.
+
+    MediaPipe's threads may run profiling timers (SIGPROF) whose handler it has set itself. After each training
+    Lightning puts back the handlers that *Python* knew before, for this signal the default one: the next tick would
+    end the process without a word. A handler that Python knows is put back as it is.
+    """
+    if hasattr(signal, "SIGPROF") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
 
 
 def _logger(logger: Logger, folder: Path) -> LightningLogger:

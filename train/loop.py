@@ -45,7 +45,15 @@ from train.augment import Strength
 from train.config import Config, CrossValidation, Data
 from train.datamodule import FoldData
 from train.gallery import draw_pairs
-from train.hardware import KeepCheckpoint, Progress, be_quiet, check_hardware, check_logger, make_trainer
+from train.hardware import (
+    KeepCheckpoint,
+    Progress,
+    be_quiet,
+    check_hardware,
+    check_logger,
+    make_trainer,
+    survive_profiling_timers,
+)
 from train.module import Classifier
 from train.pixels import PixelPool
 from train.rundir import CHECKPOINT, WEIGHTS, checkpoint_of, finish, finished, fold_directory, opened, rows_digest
@@ -104,6 +112,7 @@ def cross_validate(config: Config, directory: Path, *, secondary: bool = False) 
     """
     start = time.monotonic()
     be_quiet()
+    survive_profiling_timers()
     accelerator = check_hardware(config.trainer)
     check_logger(config.logger)
     if config.trainer.threads > 0:
