@@ -12,7 +12,7 @@ from fsa_data.evaluate.predictions import COLUMNS
 from tests.evaluate.tables import CLASSES, make_table
 
 
-def same(a, b):
+def assert_same(a, b):
     assert a.classes == b.classes
     for name in (*COLUMNS, "probability"):
         left, right = getattr(a, name), getattr(b, name)
@@ -22,7 +22,7 @@ def same(a, b):
 
 def test_round_trip_is_exact(table, tmp_path):
     write_predictions(tmp_path / "predictions.csv", table)
-    same(read_predictions(tmp_path / "predictions.csv"), table)
+    assert_same(read_predictions(tmp_path / "predictions.csv"), table)
 
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
@@ -41,7 +41,7 @@ def test_any_text_and_any_float32_survive(tmp_path_factory, probability, strings
     )  # fmt: skip
     path = tmp_path_factory.mktemp("table") / "p.csv"
     write_predictions(path, table)
-    same(read_predictions(path), table)
+    assert_same(read_predictions(path), table)
 
 
 def test_the_file_names_classes_and_keeps_the_column_order(table, tmp_path):
@@ -62,7 +62,7 @@ def test_the_prediction_is_the_most_probable_class(table):
 def test_an_empty_table_survives(tmp_path):
     empty = make_table().where(np.zeros(36, bool))
     write_predictions(tmp_path / "p.csv", empty)
-    same(read_predictions(tmp_path / "p.csv"), empty)
+    assert_same(read_predictions(tmp_path / "p.csv"), empty)
 
 
 def test_domains(table):

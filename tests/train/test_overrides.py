@@ -55,10 +55,10 @@ def test_null_and_quoted_values_stay():
 
 
 def test_the_home_directory_is_put_in(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/x y")
-    assert prepare(["data.root=~/d"]) == ["data.root='/home/x y/d'"]
-    assert prepare(["source=[portraits,folder:~/f]"]) == ["source=['portraits','folder:/home/x y/f']"]
-    assert os.environ["HOME"] == "/home/x y"
+    monkeypatch.setenv("HOME", "/elsewhere/x y")
+    assert prepare(["data.root=~/d"]) == ["data.root='/elsewhere/x y/d'"]
+    assert prepare(["source=[portraits,folder:~/f]"]) == ["source=['portraits','folder:/elsewhere/x y/f']"]
+    assert os.environ["HOME"] == "/elsewhere/x y"
 
 
 @pytest.mark.parametrize(
