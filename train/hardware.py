@@ -140,8 +140,8 @@ def make_trainer(
 
 def be_quiet() -> None:
     """Silence what a user of this command can do nothing about: adverts and advice to its author."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric", "huggingface_hub"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
         ".*does not have many workers.*",  # batches are cut from memory, workers would only copy them
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",  # Lightning on recent torch

@@ -123,6 +123,8 @@ def cross_validate(config: Config, directory: Path, *, secondary: bool = False) 
         return _train_all(config, directory, accelerator, frames, folds, start)
     with opened(directory, config):
         # A start that cannot be had is told now, not after an hour of swapping.
+        if config.model.init == "imagenet":
+            tqdm.write("Looking for ImageNet weights in timm's cache, then at huggingface.co.", file=sys.stderr)
         _classifier(config, frames.labels.mirror_index, steps=2, seed=[config.seed])
         return _train_all(config, directory, accelerator, frames, folds, start)
 

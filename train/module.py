@@ -58,7 +58,9 @@ class Classifier(LightningModule):
         super().__init__()
         self.save_hyperparameters()
         torch.manual_seed(stream_seed(*seed))
-        self.net = build_classifier(model, init or "random", len(mirror_index))
+        net = build_classifier(model, init or "random", len(mirror_index))
+        # Depthwise convolutions are about twice as fast with the channels last, on CPU and GPU alike.
+        self.net = net.to(memory_format=torch.channels_last)
         for stage in stages(self.net)[:frozen_stages]:
             stage.requires_grad_(False)
         mean, std = input_statistics(self.net, init)
@@ -76,7 +78,7 @@ class Classifier(LightningModule):
         frames, labels, params = batch
         images, labels = apply_params(self._normalised(frames), labels, params, self.mirror)
         loss = functional.cross_entropy(self._logits(images), labels, label_smoothing=self.hparams["label_smoothing"])
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         return loss
 
     def on_train_epoch_start(self) -> None:

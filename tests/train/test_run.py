@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from fsa_data.evaluate import metrics, read_predictions
 from fsa_data.frames.labels import MASKDAR
+from tests.train.conftest import TINY
 from train import hardware
 
 FOLDS = ("sim0-00", "sim0-02")
@@ -201,3 +202,27 @@ def test_the_command_line_itself(tmp_path):
     assert done.stderr.count("\n") == 1
     assert "Did you mean 'fake_only'" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_fold_together(hybrid, tmp_path):
+    """The strategy of trainer=ddp on two CPU processes: one run directory, every fold once, equal steps."""
+    script = Path(__file__).resolve().parents[2] / "train" / "run.py"
+    directory = tmp_path / "ddp = 2, a"
+    words = [
+        *TINY,
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+        "trainer.strategy=ddp",
+        f"hydra.run.dir={directory}",
+    ]
+    done = subprocess.run(
+        [sys.executable, str(script), *words, "setup=hybrid"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("report.html") == 1
+    alone = results_of(hybrid)
+    together = results_of(directory)
+    assert [fold["fold"] for fold in together["folds"]] == list(FOLDS)
+    for fold in FOLDS:
+        assert together["timing"]["folds"][fold]["steps"] == alone["timing"]["folds"][fold]["steps"]
