@@ -176,7 +176,7 @@ def _pairs(given: Sequence[str]) -> dict[str, Any]:
 def _existing_store(path: Path) -> Any:
     from fsa_data.store import SwapStore
 
-    if not path.is_dir():
+    if not path.is_dir() or not any(path.iterdir()):
         raise ConfigError(f"There is no store at {path}.")
     return SwapStore(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import warnings
 from collections import Counter
@@ -133,8 +134,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         self.setup, self.on_miss, self.unswappable = setup, on_miss, unswappable
         self.store = store if isinstance(store, SwapStore) else SwapStore(store)
         self.recipe = Recipe(
-            load_source(source, source_options) if isinstance(source, Sequence) else source,
-            load_engine(engine, engine_options, merge) if isinstance(engine, str) else engine,
+            load_source(source, source_options),
+            load_engine(engine, engine_options, merge),
             load_landmarker(),
             checked_size(working_size),
             fakes_per_frame,
@@ -187,10 +188,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             UnknownNameError: a subject that the data do not have.
             LineageError: nothing is left to train on.
         """
+        check_subjects(self.frames, test_subjects)
         names = tuple(dict.fromkeys(test_subjects))
-        if not names or isinstance(test_subjects, str):
-            raise ConfigError(f"split needs a list of test subjects, got {test_subjects!r}.")
-        check_subjects(self.frames, names)
         why = carries(self, names)
         train = self.subset(why == 0)
         if not len(train):
@@ -209,7 +208,10 @@ class DeepfakeAugmentedMaskDAR(FrameView):
 
         Raises:
             CacheMissError: some are missing and may not be made.
+            UnknownNameError: a subject that the data do not have.
         """
+        if subjects is not None:
+            check_subjects(self.frames, subjects)
         rows, pixels = self._fake_rows(self._swaps), self._pixels
         if self.setup == "real_only":
             rows, pixels = self._fakes_on_request(subjects)
@@ -250,12 +252,13 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         return plan(self.frames, self._recipe_of_rows)
 
     def _make_or_refuse(self, frames: LabelledFrames, recipe: Recipe, planned: Plan) -> None:
-        """Make what is missing, or say that it is."""
+        """Make what is missing, or say that it is. What failed before is left to :meth:`materialise`."""
+        self.store.refresh()
         gone_frames = self.store.locate("frames", planned.frame_keys)["shard"] < 0
         gone_swaps = self.store.locate("swaps", planned.swap_keys.ravel())["shard"] < 0
         in_worker = get_worker_info() is not None
         if self.on_miss == "materialise" and not in_worker:
-            _warn_of_failures(materialise_plan(frames, recipe, planned, self.store))
+            _warn_of_failures(materialise_plan(frames, recipe, planned, self.store, retry=False))
         elif (gone_frames.any() or gone_swaps.any()) and (in_worker or self.on_miss == "error"):
             keys = as_hex(planned.frame_keys[gone_frames]) + as_hex(planned.swap_keys.ravel()[gone_swaps])
             where = "A DataLoader worker may not make swaps. " if in_worker else ""
@@ -335,7 +338,7 @@ def _command(
     words += ["--engine", engine if isinstance(engine, str) else "ENGINE"]
     for kind, given in options.items():
         for key, value in (given or {}).items():
-            words += [f"--{kind}-option", f"{key}={value}"]
+            words += [f"--{kind}-option", f"{key}={json.dumps(value)}"]
     if recipe.identities:
         words += ["--identity-map", "IDENTITIES.csv"]
     shown = "native" if size is None else f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,20 +79,16 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         super().__init__()
         if not 0 <= p <= 1:
             raise ConfigError(f"p must be a probability, got {p}.")
-        loaded = load_source(source, source_options) if isinstance(source, Sequence) else source
+        loaded = load_source(source, source_options)
         self.source_name, self.p, self.seed = loaded.name, p, seed
         self._photos = [photo for photo in loaded.photos if photo.identity not in exclude]
         if not self._photos:
             raise ConfigError(f"Nobody of the source {loaded.name} is left: exclude={list(exclude)!r} names them all.")
-        self._engine = load_engine(engine, engine_options, merge) if isinstance(engine, str) else engine
+        self._engine = load_engine(engine, engine_options, merge)
         self._landmarker = landmarker or load_landmarker()
         self._seen = torch.zeros(SLOTS, dtype=torch.int32)
         self._seen.share_memory_()  # type: ignore[no-untyped-call]
         self._donors: list[SourceFace] = []
-        self._pid = -1
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_donors": [], "_pid": -1}
 
     def extra_repr(self) -> str:
         """Arguments for ``repr``."""
@@ -130,11 +125,10 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         return _like(paste(image, swap.box, swap.patch), inpt)
 
     def _faces_to_put_on(self) -> list[SourceFace]:
-        """The donors, found once per process."""
-        if self._pid != os.getpid():
+        """The donors, found when the first swap is drawn; they travel with the transform into other processes."""
+        if not self._donors:
             found = find_faces(self._photos, self._landmarker)
             self._donors = sorted(found, key=lambda donor: (donor.identity, donor.digest))
-            self._pid = os.getpid()
         return self._donors
 
 

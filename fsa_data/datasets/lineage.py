@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fsa_data.errors import LineageError
+from fsa_data.errors import ConfigError, LineageError
 from fsa_data.worker import IdentityMap, person_of
 
 WHY = ("", "target", "source", "trained_on")
@@ -127,7 +127,10 @@ def lineages(rows: HasLineage) -> list[frozenset[str]]:
 
 def carries(rows: HasLineage, test_subjects: Iterable[str]) -> NDArray[np.int64]:
     """Per row through what it carries a test subject: index into :data:`WHY`, 0 if it does not."""
-    people = {person_of(name, rows.identities) for name in test_subjects}
+    names = [] if isinstance(test_subjects, str) else list(test_subjects)
+    if not names:
+        raise ConfigError(f"The guard needs a list of test subjects, got {test_subjects!r}.")
+    people = {person_of(name, rows.identities) for name in names}
     why = np.zeros(len(rows.is_fake), np.int64)
     if any(person_of(name, rows.identities) in people for name in rows.trained_on):
         why[rows.is_fake] = WHY.index("trained_on")
@@ -155,6 +158,7 @@ def check_fold(train: HasLineage, test_subjects: Sequence[str]) -> None:
 
     Raises:
         LineageError: names the first rows and how they carry whom.
+        ConfigError: no test subjects, or a text instead of a list of them.
     """
     why = carries(train, test_subjects)
     if not why.any():

@@ -10,7 +10,7 @@ import numpy as np
 
 from fsa_data.datasets.rows import DecodedPixels, Rows
 from fsa_data.datasets.view import FrameView, common_folder
-from fsa_data.errors import UnknownNameError
+from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.frames import LabelledFrames
 from fsa_data.worker import checked_size
 
@@ -79,7 +79,10 @@ def check_subjects(frames: LabelledFrames, subjects: Sequence[str]) -> None:
 
     Raises:
         UnknownNameError: names the first.
+        ConfigError: no name at all, or a text instead of a list.
     """
+    if isinstance(subjects, str) or not len(subjects):
+        raise ConfigError(f"A list of subjects is needed, got {subjects!r}.")
     known = frames.subjects
     for name in subjects:
         if name not in known:

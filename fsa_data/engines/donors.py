@@ -176,7 +176,7 @@ def _pose(face: Face) -> Floats:
 
 
 def _code(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
 
 
 def gumbel(seed: int, codes: NDArray[np.uint64]) -> NDArray[np.float64]:

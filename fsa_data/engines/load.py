@@ -38,7 +38,7 @@ ENGINES: dict[str, Kind] = {"mesh_warp": Kind(_mesh_warp, MeshWarpOptions)}
 
 
 def load_engine(
-    spec: str,
+    spec: str | SwapEngine,
     options: Mapping[str, Any] | None = None,
     merge: MergeOptions | Mapping[str, Any] | None = None,
     device: str = "auto",
@@ -46,15 +46,20 @@ def load_engine(
     """An engine; cheap to make and picklable, weights are loaded by the first swap.
 
     Args:
-        spec: ``mesh_warp``.
+        spec: ``mesh_warp``; an engine is returned as it is.
         options: fields of the engine's options, e.g. ``{"max_yaw_deg": 40}``.
         merge: how faces are put back, :class:`fsa_data.merge.MergeOptions` or its fields.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``; engines without networks ignore it.
 
     Raises:
         UnknownNameError: no such engine.
-        ConfigError: an unknown option, a value out of range, or a malformed string.
+        ConfigError: an unknown option, a value out of range, a malformed string, or options for an engine that is made
+            already.
     """
+    if not isinstance(spec, str):
+        if options or merge:
+            raise ConfigError(f"The engine {type(spec).__name__} is made already; options cannot change it.")
+        return spec
     word, colon, argument = spec.partition(":")
     if word not in ENGINES:
         raise UnknownNameError("engine", word, ENGINES)

@@ -44,9 +44,13 @@ class MeshWarpOptions:
         if self.tone not in ("near", "any"):
             raise ConfigError(f"engine option tone must be 'near' or 'any', got {self.tone!r}.")
         for field in fields(self):
+            if field.name == "tone":
+                continue
             value = getattr(self, field.name)
-            if field.name != "tone" and not (isinstance(value, int | float) and value >= 0):
+            if not (isinstance(value, int | float) and value >= 0):
                 raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
+            # 55 and 55.0 are one value and must be one fingerprint
+            object.__setattr__(self, field.name, float(value))
 
 
 class MeshWarp:

@@ -164,4 +164,6 @@ class LabelledFrames:
 
     def subset(self, indices: Sequence[int] | NDArray[Any]) -> LabelledFrames:
         """The frames at these positions (or where a boolean mask is True), with the same classes."""
-        return type(self)(self.labels, *(getattr(self, name)[np.asarray(indices)] for name in self._columns()))
+        at = np.asarray(indices)
+        at = at if at.dtype == bool else at.astype(np.int64)
+        return type(self)(self.labels, *(getattr(self, name)[at] for name in self._columns()))

@@ -51,7 +51,7 @@ def read_frame(ref: FrameRef) -> Image:
     """
     if ref.index < 0:
         return read_image(ref.path)
-    return _open_video(os.getpid(), ref.path).frame(ref.index)
+    return _open_video(os.getpid(), ref.path, *_state(ref.path)).frame(ref.index)
 
 
 def hash_frame(ref: FrameRef) -> str:
@@ -161,6 +161,10 @@ class _Video:
 
 
 @lru_cache(maxsize=4)
-def _open_video(pid: int, path: str) -> _Video:
-    """A few open videos per process; ``pid`` keeps a forked child from using its parent's decoder."""
+def _open_video(pid: int, path: str, size: int, mtime_ns: int) -> _Video:
+    """A few open videos per process.
+
+    ``pid`` keeps a forked child from using its parent's decoder, size and time keep a file that was replaced from being
+    read through the decoder of the old one.
+    """
     return _Video(path)

@@ -92,7 +92,8 @@ def _records(path: Path) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
-            records = [{key: value or "" for key, value in record.items() if key} for record in reader]
+            # spaces around a name would make two people of one
+            records = [{key: (value or "").strip() for key, value in record.items() if key} for record in reader]
     except UnicodeDecodeError as error:
         raise BadTableError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     missing = [name for name in REQUIRED if name not in columns]

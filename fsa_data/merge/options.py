@@ -36,6 +36,8 @@ class MergeOptions:
             high = 0.5 if field.name in ("erode", "feather") else 1.0
             if not isinstance(value, int | float) or not 0 <= value <= high:
                 raise ConfigError(f"merge.{field.name} must lie in 0..{high:g}, got {value!r}.")
+            # 1, 1.0 and True are one value and must be one fingerprint
+            object.__setattr__(self, field.name, bool(value) if field.name == "sharpness" else float(value))
 
     @property
     def json(self) -> Json:

@@ -12,7 +12,7 @@ from fsa_data.sources.files import folder_photos, image_photos
 from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
-from fsa_data.types import Photo
+from fsa_data.types import Photo, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,24 @@ class PhotoSource:
     photos: tuple[Photo, ...]
 
 
-def load_source(spec: str | Sequence[str], options: Mapping[str, Any] | None = None) -> PhotoSource:
+def load_source(spec: str | Sequence[str] | Source, options: Mapping[str, Any] | None = None) -> Source:
     """The photos that a source offers; cheap, nothing is decoded.
 
     Args:
-        spec: ``portraits``, ``image:PATH``, ``folder:DIR``, ``simdrive``; a list mixes several.
+        spec: ``portraits``, ``image:PATH``, ``folder:DIR``, ``simdrive``; a list mixes several; a source is returned as
+            it is.
         options: options of the flows. In a mix every flow takes those that it knows.
 
     Raises:
         UnknownNameError: no such flow.
-        ConfigError: an option that none of the flows knows, a value out of range, or a malformed string.
+        ConfigError: an option that none of the flows knows, a value out of range, a malformed string, or options for a
+            source that is made already.
         SourceError: a source that offers no photo.
     """
+    if not isinstance(spec, Sequence):
+        if options:
+            raise ConfigError(f"The source {spec.name} is made already; options {dict(options)} cannot change it.")
+        return spec
     specs = [spec] if isinstance(spec, str) else list(spec)
     if not specs:
         raise ConfigError(f"A source is needed, got an empty list. Known: {_known()}.")

@@ -117,6 +117,7 @@ def refreshed(directory: Path, old: Index) -> Index:
 def write_manifest(directory: Path, index: Index) -> None:
     """Save the index beside the shards; a directory that cannot be written is left without."""
     arrays = {"format": np.array(MANIFEST_FORMAT), "sizes": np.array(index.sizes, np.int64)}
+    arrays["statuses"] = _text(STATUSES)
     arrays["shards"], arrays["names"] = _text(index.shards), _text(index.names)
     for kind in KINDS:
         arrays[f"{kind}.keys"], arrays[f"{kind}.entries"] = index.keys[kind], index.entries[kind]
@@ -142,7 +143,8 @@ def _manifest(directory: Path) -> Index | None:
         # The archive keeps a CRC of each array, so a damaged manifest is noticed here.
         content = io.BytesIO((directory / MANIFEST).read_bytes())
         with np.load(content, allow_pickle=False) as saved:
-            if int(saved["format"]) != MANIFEST_FORMAT:
+            # entries number their statuses by this list, which grows with the reasons that are known
+            if int(saved["format"]) != MANIFEST_FORMAT or _names(saved["statuses"]) != STATUSES:
                 return None
             keys = {kind: saved[f"{kind}.keys"] for kind in KINDS}
             entries = {kind: saved[f"{kind}.entries"] for kind in KINDS}

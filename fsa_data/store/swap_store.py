@@ -234,7 +234,8 @@ def _create(path: Path) -> None:
         held = sorted(entry.name for entry in path.iterdir())
         if any(SHARD_NAME.match(name) for name in held):
             return  # the marker was lost; the shards speak for themselves
-        if any(not name.startswith(".") and not name.endswith(".tmp") for name in held):
+        # the marker may have been written since it was looked for
+        if any(not name.startswith(".") and not name.endswith(".tmp") and name != MARKER for name in held):
             raise StoreFormatError(
                 f"{path} is no store: it holds {held[0]!r} and no {MARKER}. Name an empty or a new directory."
             )

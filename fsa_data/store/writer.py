@@ -43,7 +43,6 @@ class StoreWriter:
 
     def __init__(self, path: Path, about: Json | None = None, trained_on: Sequence[str] = ()) -> None:
         self.path = path
-        self.sealed: list[Path] = []
         self._about, self._trained_on = dict(about or {}), sorted(trained_on)
         self._rows: dict[str, list[shard.Row]] = {kind: [] for kind in shard.KINDS}
         self._bytes = dict.fromkeys(shard.KINDS, 0)
@@ -104,7 +103,7 @@ class StoreWriter:
         if not rows:
             return
         about, trained_on = (self._about, self._trained_on) if kind == "swaps" else ({}, [])
-        self.sealed.append(seal(self.path, kind, shard.image(kind, rows, about, trained_on)))
+        seal(self.path, kind, shard.image(kind, rows, about, trained_on))
         self._rows[kind], self._bytes[kind] = [], 0
 
 

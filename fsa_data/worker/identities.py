@@ -20,15 +20,29 @@ def person_of(name: str, identities: IdentityMap) -> str:
 def load_identity_map(given: IdentityMap | str | Path | None) -> dict[str, str]:
     """An identity map from a CSV with the columns ``identity,person``, or as it is given.
 
+    Spaces around a name do not count.
+
     Raises:
         DatasetNotFoundError: no such file.
-        BadTableError: a column is missing, a field is empty, or an identity stands for two people.
+        BadTableError: a column is missing, a field is empty, an identity stands for two people, or for a name that
+            itself stands for somebody else.
     """
     if given is None:
         return {}
     if isinstance(given, Mapping):
-        return dict(given)
-    path = Path(given)
+        found, where = {name.strip(): person.strip() for name, person in given.items()}, "The identity map"
+    else:
+        found, where = _read(Path(given)), f"The identity map {given}"
+    for name, person in found.items():
+        if person_of(person, found) != person:
+            raise BadTableError(
+                f"{where}: {name!r} stands for {person!r}, who stands for {found[person]!r}. Let both stand for the "
+                "same person."
+            )
+    return found
+
+
+def _read(path: Path) -> dict[str, str]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -38,7 +52,7 @@ def load_identity_map(given: IdentityMap | str | Path | None) -> dict[str, str]:
         raise BadTableError(f"The identity map {path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     found: dict[str, str] = {}
     for number, row in enumerate(rows, start=2):
-        name, person = row.get("identity"), row.get("person")
+        name, person = (row.get("identity") or "").strip(), (row.get("person") or "").strip()
         if not name or not person:
             raise BadTableError(
                 f"{path}, line {number}: the columns identity and person must both be filled; got {row}."

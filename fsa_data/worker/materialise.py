@@ -119,12 +119,13 @@ def materialise_plan(
     store: SwapStore,
     workers: int | Literal["auto"] = "auto",
     progress: bool = True,
+    retry: bool = True,
 ) -> MaterialiseReport:
-    """As :func:`materialise`, for a plan that is made already."""
+    """As :func:`materialise`, for a plan that is made already; ``retry=False`` leaves what failed before alone."""
     started = time.perf_counter()
     store.refresh()
     before = store.locate("swaps", planned.swap_keys.ravel())
-    tasks = missing_tasks(frames, planned, store)
+    tasks = missing_tasks(frames, planned, store, retry)
     done: list[Done] = []
     if tasks:
         _check_workers(workers)
@@ -140,11 +141,11 @@ def materialise_plan(
     return _report(frames, before, after, done, time.perf_counter() - started)
 
 
-def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore) -> list[Task]:
-    """What is not in the store yet, one task per frame; what failed before counts as missing. No key twice."""
+def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, retry: bool) -> list[Task]:
+    """What is not in the store yet (with ``retry``, or failed before), one task per frame; no key twice."""
     count, slots = planned.swap_keys.shape
-    to_pack = _missing(store, "frames", planned.frame_keys)
-    to_swap = _missing(store, "swaps", planned.swap_keys.ravel()).reshape(count, slots)
+    to_pack = _missing(store, "frames", planned.frame_keys, retry)
+    to_swap = _missing(store, "swaps", planned.swap_keys.ravel(), retry).reshape(count, slots)
     faces_kept = store.locate("faces", planned.faces_keys)["shard"] >= 0
     frame_kept = ~_unusable(store.locate("frames", planned.frame_keys))
     swap_keys = as_hex(planned.swap_keys.ravel())
@@ -167,11 +168,12 @@ def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore) -> li
     return tasks
 
 
-def _missing(store: SwapStore, kind: str, keys: Keys) -> NDArray[np.bool_]:
-    """Where a key is not in the store (or failed before); only the first of equal keys."""
+def _missing(store: SwapStore, kind: str, keys: Keys, retry: bool) -> NDArray[np.bool_]:
+    """Where a key is not in the store (with ``retry``, or failed before); only the first of equal keys."""
     first = np.zeros(len(keys), bool)
     first[np.unique(keys, return_index=True)[1]] = True
-    return first & _unusable(store.locate(kind, keys))
+    entries = store.locate(kind, keys)
+    return first & (_unusable(entries) if retry else entries["shard"] < 0)
 
 
 def _unusable(entries: Entries) -> NDArray[np.bool_]:

@@ -44,9 +44,10 @@ class Worker:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
+        path = [entry for entry in sys.path if isinstance(entry, str)]  # import ignores the others, too
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(theirs.fileno()), json.dumps(sys.path)],
+                [sys.executable, "-c", _START, str(theirs.fileno()), json.dumps(path)],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | _SINGLE_THREADED,
                 stdin=subprocess.DEVNULL,
@@ -141,8 +142,9 @@ def run_in_processes(
         FsaError: what a worker met and could not go on with.
         ConfigError: the engine or the landmarker cannot be sent to another process.
     """
-    workers = [Worker() for _ in range(count)]
+    workers: list[Worker] = []
     try:
+        workers += (Worker() for _ in range(count))
         kit = make_kit()
         _check_sendable(kit)
         waiting = deque(tasks)

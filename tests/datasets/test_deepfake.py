@@ -1,4 +1,5 @@
 import pickle
+import re
 import shlex
 import shutil
 import warnings
@@ -12,7 +13,8 @@ from torch.utils.data import DataLoader, default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from fsa_data import DeepfakeAugmentedMaskDAR, LabelledFrames, MaskDAR
+from fsa_data import DeepfakeAugmentedMaskDAR, LabelledFrames, MaskDAR, load_engine, load_source
+from fsa_data.cli import _pairs, _parser
 from fsa_data.datasets import check_fold
 from fsa_data.errors import CacheMissError, ConfigError, LineageError, UnknownNameError
 from fsa_data.store import SwapStore
@@ -151,12 +153,6 @@ def test_nothing_left_to_train_on_is_an_error(world):
         world.dataset().split(list(world.frames.subjects))
 
 
-@pytest.mark.parametrize("subjects", [[], "sim0-00"])
-def test_split_needs_a_list(world, subjects):
-    with pytest.raises(ConfigError, match="list of test subjects"):
-        world.dataset().split(subjects)
-
-
 def test_unknown_names_are_answered(world):
     with pytest.raises(UnknownNameError, match="Known: sim0-00, sim0-01"):
         world.dataset().split(["sim0-0"])
@@ -234,6 +230,14 @@ def test_a_frame_that_cannot_be_read_is_left_out_and_named(world, tmp_path):
     assert "1 of 3 frames cannot be read" in said
     assert len(ds) == 4
     assert ds.coverage()["by_reason"]["failed"] == 1
+    sealed = sorted((tmp_path / "store").glob("*.h5"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        DeepfakeAugmentedMaskDAR(frames, store=tmp_path / "store")
+    assert sorted((tmp_path / "store").glob("*.h5")) == sealed  # only ds.materialise() tries the bad frame again
+    shutil.copy(world.frames.ref(4).path, bad)
+    report = ds.materialise(progress=False)
+    assert report.failures == ()
     bad.unlink()
 
 
@@ -354,3 +358,37 @@ def test_the_command_in_the_error_is_the_one_that_helps(world, tmp_path):
     assert main(command[1:]) == 0
     ds = DeepfakeAugmentedMaskDAR(tmp_path / "My Data", on_miss="error", **given)
     assert ds.array(0).shape == (200, 260, 3)
+
+
+def test_what_was_made_since_is_seen(world, tmp_path):
+    frames = world.frames.subset(np.isin(world.frames.label, (0, 5)))
+    store = SwapStore(tmp_path / "store")
+    assert store.info().swaps == 0  # now it has looked
+    DeepfakeAugmentedMaskDAR(frames, store=tmp_path / "store")
+    assert len(DeepfakeAugmentedMaskDAR(frames, store=store, on_miss="error")) == 8
+
+
+def test_the_command_on_a_miss_gives_the_same_options_back(world, tmp_path):
+    with pytest.raises(CacheMissError) as caught:
+        world.dataset(store=tmp_path / "new", on_miss="error", merge={"sharpness": False}, identity_map={"a": "b"})
+    words = shlex.split(re.findall(r"`fsa (.*)`", str(caught.value))[0])
+    options = _parser().parse_args(words)
+    assert _pairs(options.merge_option) == {"sharpness": False}
+    assert str(options.identity_map) == "IDENTITIES.csv"
+
+
+@pytest.mark.parametrize("ask", ["fakes", "split"])
+def test_names_of_subjects_are_checked(world, ask):
+    ds = world.dataset()
+    with pytest.raises(UnknownNameError, match="sim0-0x"):
+        getattr(ds, ask)(["sim0-0x"])
+    for none in ("sim0-00", []):
+        with pytest.raises(ConfigError, match="A list of subjects is needed"):
+            getattr(ds, ask)(none)
+
+
+def test_options_cannot_stand_beside_what_is_made_already(world):
+    with pytest.raises(ConfigError, match="engine MeshWarp is made already"):
+        world.dataset(engine=load_engine("mesh_warp"), merge={"colour": 0})
+    with pytest.raises(ConfigError, match="source portraits is made already"):
+        world.dataset(source=load_source("portraits"), source_options={"seed": 1})

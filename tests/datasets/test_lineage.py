@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fsa_data.datasets import Audit, check_fold, lineages
 from fsa_data.datasets.lineage import WHY, Excluded, carries, excluded_rows
-from fsa_data.errors import LineageError
+from fsa_data.errors import ConfigError, LineageError
 
 NAMES = ("ann", "bob", "cat", "dan", "eve")
 PEOPLE = ("P1", "P2", "ann", "cat")
@@ -134,3 +134,9 @@ def test_audit_is_written(tmp_path):
     with (tmp_path / "audit.csv").open(newline="") as file:
         assert [row["why"] for row in csv.DictReader(file)] == ["target", "source"]
     assert isinstance(audit.excluded[0], Excluded)
+
+
+@pytest.mark.parametrize("none", ["ann", [], ()])
+def test_a_text_is_no_list_of_subjects(none):
+    with pytest.raises(ConfigError, match="needs a list of test subjects"):
+        check_fold(Table(["ann"], [""], [False]), none)

@@ -92,3 +92,17 @@ def test_the_hash_sees_bytes_and_frame_number_and_nothing_else(tmp_path: Path, p
     picture[0, 0, 0] ^= 1
     _write(one, picture)
     assert hash_frame(FrameRef(str(one))) != before
+
+
+def test_a_video_that_is_replaced_is_read_anew(clip: Path, tmp_path: Path) -> None:
+    assert read_frame(FrameRef(str(clip), 2))[20, 30, 0] < 60
+    other = tmp_path / "other.mp4"
+    with av.open(str(other), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(10):
+            image = np.full((48, 64, 3), (250, 128, 60), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    other.replace(clip)
+    assert read_frame(FrameRef(str(clip), 5))[20, 30, 0] > 230

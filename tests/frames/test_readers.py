@@ -135,3 +135,13 @@ def test_subset_keeps_classes_and_columns_together(maskdar: Path) -> None:
     assert [picked.content_hash(i) for i in range(2)] == [
         frames.content_hash(int(i)) for i in np.flatnonzero(frames.subject == "user02")[:2]
     ]
+
+
+def test_spaces_around_names_do_not_make_another_person(tmp_path: Path) -> None:
+    path = _csv(tmp_path, "path,subject,label", "a.png,p1,x", "b.png, p1 ,x ")
+    assert LabelledFrames.from_csv(path).subjects == ("p1",)
+
+
+def test_an_empty_subset_is_named(maskdar: Path) -> None:
+    with pytest.raises(DatasetNotFoundError, match="no frame"):
+        LabelledFrames.from_maskdar(maskdar).subset([])

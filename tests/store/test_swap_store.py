@@ -4,6 +4,7 @@ import pickle
 import socket
 import stat
 import threading
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsa_data.errors import CacheMissError, ConfigError, DamagedShardError, StoreFormatError, StoreWriteError
-from fsa_data.store import FrameFaces, SwapStore, digest
+from fsa_data.store import FrameFaces, SwapStore, digest, index
 from fsa_data.store import writer as writing
 from fsa_data.store.index import MANIFEST
 from fsa_data.types import Box, Face, Reason, Swap
@@ -133,9 +134,9 @@ def test_seals_by_count_size_and_age(store, monkeypatch, name, value, rows):
     monkeypatch.setattr(writing, name, value)
     writer = store.writer()
     for n in range(rows):
-        assert not writer.sealed
+        assert not list(store.path.glob("*.h5"))
         writer.put_swap(key(n), some_swap(n), "s")
-    assert len(writer.sealed) == 1
+    assert len(list(store.path.glob("*.h5"))) == 1
 
 
 def test_an_exception_in_the_block_still_seals(store):
@@ -443,3 +444,28 @@ def test_pasting_changes_nothing_outside_the_box(filled):
     changed[swap.box.slices] = True
     assert np.array_equal(out[~changed], frame[~changed])
     assert not np.array_equal(out, frame)
+
+
+def test_a_manifest_with_other_statuses_is_not_believed(filled, monkeypatch):
+    monkeypatch.setattr("fsa_data.store.index._WORTH_WRITING", 1)
+    # written by a version that numbers the reasons differently
+    other = ("failed", *[name for name in index.STATUSES if name != "failed"])
+    with monkeypatch.context() as patched:
+        patched.setattr(index, "STATUSES", other)
+        SwapStore(filled.path).refresh()
+    assert (filled.path / MANIFEST).is_file()
+    assert all(same(SwapStore(filled.path).get_swap(key(n)), some_swap(n)) for n in range(20))
+
+
+def test_two_processes_may_make_one_store(tmp_path, monkeypatch):
+    path = tmp_path / "store"
+    real = Path.iterdir
+
+    def meanwhile(self):
+        if self == path:
+            (path / "store.json").write_text(json.dumps({"format_version": 1}))  # somebody else was faster
+        return real(self)
+
+    path.mkdir()
+    monkeypatch.setattr(Path, "iterdir", meanwhile)
+    assert SwapStore(path).info().swaps == 0

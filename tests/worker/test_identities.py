@@ -41,3 +41,19 @@ def test_says_that_a_file_is_not_utf8(tmp_path):
     (tmp_path / "who.csv").write_bytes(b"identity,person\n\xff,a\n")
     with pytest.raises(BadTableError, match="UTF-8"):
         load_identity_map(tmp_path / "who.csv")
+
+
+def test_spaces_around_names_do_not_count(tmp_path):
+    path = tmp_path / "map.csv"
+    path.write_text("identity,person\nquin, ann\n")
+    assert load_identity_map(path) == load_identity_map({" quin": "ann "}) == {"quin": "ann"}
+
+
+@pytest.mark.parametrize("chain", [{"quin": "ann", "ann": "alice"}, {"a": "b", "b": "a"}])
+def test_a_chain_of_names_is_refused(chain):
+    with pytest.raises(BadTableError, match="Let both stand for the same person"):
+        load_identity_map(chain)
+
+
+def test_a_person_may_stand_for_themselves():
+    assert load_identity_map({"quin": "ann", "ann": "ann"})["quin"] == "ann"
