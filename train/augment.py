@@ -20,12 +20,14 @@ class Strength:
         shift: greatest shift as a share of the side, 0..0.5.
         scale: greatest relative change of size, 0..0.5.
         light: greatest relative change of contrast; half of it is the greatest change of brightness.
+        colour: the same for each colour channel by itself.
         mirror: share of mirrored frames, 0..1; only classes that may be mirrored, with their label.
     """
 
     shift: float
     scale: float
     light: float
+    colour: float
     mirror: float
 
 
@@ -33,8 +35,9 @@ def draw_params(strength: Strength, batch: int, generator: torch.Generator) -> P
     """Draw the changes of a batch of B frames.
 
     Returns:
-        ``size``, ``contrast`` ``(B,)`` factors around 1; ``shift`` ``(B, 2)`` in -1..1 units of the half side (x, y);
-        ``brightness`` ``(B,)``; ``mirror`` ``(B,)`` bool, wishes that the label may refuse. float32 on the CPU.
+        ``size`` ``(B,)`` factors around 1; ``shift`` ``(B, 2)`` in units of the half side (x, y); ``contrast`` and
+        ``brightness`` ``(B, 3)`` per channel, factors around 1 and summands around 0; ``mirror`` ``(B,)`` bool, wishes
+        that the label may refuse. float32 on the CPU.
     """
 
     def spread(*shape: int) -> Tensor:
@@ -43,8 +46,8 @@ def draw_params(strength: Strength, batch: int, generator: torch.Generator) -> P
     return {
         "size": 1 + strength.scale * spread(batch),
         "shift": 2 * strength.shift * spread(batch, 2),
-        "contrast": 1 + strength.light * spread(batch),
-        "brightness": strength.light / 2 * spread(batch),
+        "contrast": (1 + strength.light * spread(batch, 1)) * (1 + strength.colour * spread(batch, 3)),
+        "brightness": strength.light / 2 * spread(batch, 1) + strength.colour / 2 * spread(batch, 3),
         "mirror": torch.rand(batch, generator=generator) < strength.mirror,
     }
 
@@ -70,7 +73,7 @@ def apply_params(frames: Tensor, labels: Tensor, params: Params, mirror_index: T
     theta[:, :, 2] = params["shift"]
     grid = functional.affine_grid(theta, list(frames.shape), align_corners=False)
     frames = functional.grid_sample(frames, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    frames = frames * params["contrast"][:, None, None, None] + params["brightness"][:, None, None, None]
+    frames = frames * params["contrast"][:, :, None, None] + params["brightness"][:, :, None, None]
     return frames, labels
 
 

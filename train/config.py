@@ -56,6 +56,7 @@ class Fit:
     """One training: the same for every fold and every setup."""
 
     epochs: int = MISSING
+    min_steps: int = MISSING
     batch_size: int = MISSING
     image_size: int = MISSING
     lr: float = MISSING
@@ -67,6 +68,7 @@ class Fit:
     shift: float = MISSING
     scale: float = MISSING
     light: float = MISSING
+    colour: float = MISSING
     mirror: float = MISSING
 
 
@@ -151,7 +153,15 @@ def from_hydra(composed: DictConfig) -> Config:
 
 def _check_fit(fit: Fit) -> None:
     low = {"epochs": 1, "batch_size": 2, "image_size": 32, "lr": 1e-12, "head_lr_factor": 1e-12}
-    high = {"warmup": 0.9, "label_smoothing": 0.9, "shift": 0.5, "scale": 0.5, "light": 0.9, "mirror": 1.0}
+    high = {
+        "warmup": 0.9,
+        "label_smoothing": 0.9,
+        "shift": 0.5,
+        "scale": 0.5,
+        "light": 0.9,
+        "colour": 0.9,
+        "mirror": 1.0,
+    }
     for key in (item.name for item in fields(fit)):
         value, least, most = getattr(fit, key), low.get(key, 0), high.get(key, float("inf"))
         if not least <= value <= most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
 import time
@@ -57,6 +58,7 @@ from train.hardware import (
 from train.module import Classifier
 from train.pixels import PixelPool
 from train.rundir import CHECKPOINT, WEIGHTS, checkpoint_of, finish, finished, fold_directory, opened, rows_digest
+from train.sampling import steps_per_epoch
 
 _FAILURES = ("failed", "missing")
 
@@ -87,13 +89,15 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _FoldRows:
-    """The rows of one fold."""
+    """The rows of one fold, how many real frames decide its steps, and its epochs."""
 
     fold: Fold
     train: FrameView
     test: TestView
     fake: FrameView | None
     audit: Audit
+    real_rows: int
+    epochs: int
 
 
 def cross_validate(config: Config, directory: Path, *, secondary: bool = False) -> Outcome:
@@ -161,7 +165,7 @@ def _train_all(
     run = _Run(config, directory, accelerator, dataset, PixelPool(config.fit.image_size, capacity, directory))
     rows = [_fold_rows(run, fold) for fold in folds]
     done = []
-    with tqdm(total=len(folds) * config.fit.epochs, unit="epoch", disable=None) as bar:
+    with tqdm(total=sum(fold.epochs for fold in rows), unit="epoch", disable=None) as bar:
         for fold in rows:
             done.append(_one_fold(run, fold, bar))
     timing = {
@@ -204,7 +208,11 @@ def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedM
 def _fold_rows(run: _Run, fold: Fold) -> _FoldRows:
     train, test, audit = run.dataset.split(fold.test_subjects)
     fake = None if run.config.setup.name == "real_only" else test.fake
-    return _FoldRows(fold, train, test, fake if fake is not None and len(fake) else None, audit)
+    real_rows = _real_rows(run.dataset, audit)
+    fit = run.config.fit
+    # More epochs on small data; the same number in every setup.
+    epochs = max(fit.epochs, math.ceil(fit.min_steps / steps_per_epoch(real_rows, fit.batch_size)))
+    return _FoldRows(fold, train, test, fake if fake is not None and len(fake) else None, audit, real_rows, epochs)
 
 
 def _one_fold(run: _Run, rows: _FoldRows, bar: tqdm[Any]) -> tuple[FoldFacts, Predictions]:
@@ -214,7 +222,7 @@ def _one_fold(run: _Run, rows: _FoldRows, bar: tqdm[Any]) -> tuple[FoldFacts, Pr
     digest = rows_digest(*views)
     there = finished(folder, digest)
     if there is not None:
-        bar.update(run.config.fit.epochs)
+        bar.update(rows.epochs)
         tqdm.write(f"fold {rows.fold.name}: finished before", file=sys.stderr)
         return there
     bar.set_description(f"fold {rows.fold.name}")
@@ -236,12 +244,12 @@ def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[Fold
         rows.train,
         rows.fold.test_subjects,
         run.pool,
-        real_rows=_real_rows(run.dataset, rows.audit),
+        real_rows=rows.real_rows,
         batch_size=fit.batch_size,
-        strength=Strength(fit.shift, fit.scale, fit.light, fit.mirror),
+        strength=Strength(fit.shift, fit.scale, fit.light, fit.colour, fit.mirror),
         seed=tuple(seed),
     )
-    steps = data.steps_per_epoch * fit.epochs
+    steps = data.steps_per_epoch * rows.epochs
     model = _classifier(run.config, run.dataset.frames.labels.mirror_index, steps, seed)
     checkpoint = checkpoint_of(folder)
 
@@ -250,7 +258,7 @@ def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[Fold
         bar.update()
 
     callbacks = [Progress(tell), KeepCheckpoint(folder / CHECKPOINT, hardware.checkpoint_s)]
-    trainer = make_trainer(hardware, run.accelerator, fit.epochs, run.config.logger, folder, callbacks)
+    trainer = make_trainer(hardware, run.accelerator, rows.epochs, run.config.logger, folder, callbacks)
     trainer.fit(model, datamodule=data, ckpt_path=checkpoint)
     trainer.save_checkpoint(folder / WEIGHTS, weights_only=True)
     audit = rows.audit

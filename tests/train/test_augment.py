@@ -8,8 +8,8 @@ from train.augment import Strength, apply_params, draw_params, mirror_tensor
 STILL = {
     "size": torch.ones(2),
     "shift": torch.zeros(2, 2),
-    "contrast": torch.ones(2),
-    "brightness": torch.zeros(2),
+    "contrast": torch.ones(2, 3),
+    "brightness": torch.zeros(2, 3),
     "mirror": torch.zeros(2, dtype=torch.bool),
 }
 MAP = LabelMap(("Left", "Right", "Radio", "Yawn"), mirror_pairs(("Left", "Right"), symmetric=("Yawn",)))
@@ -63,18 +63,21 @@ def test_a_shift_moves_the_picture():
 
 
 def test_light_changes_contrast_and_brightness():
-    lit = STILL | {"contrast": torch.tensor([2.0, 1.0]), "brightness": torch.tensor([0.25, 0.0])}
+    lit = STILL | {"contrast": torch.tensor([[2.0], [1.0]]), "brightness": torch.tensor([[0.25], [0.0]])}
     images, _ = apply_params(frames(), torch.tensor([0, 0]), lit, mirror_tensor(MAP.mirror_index))
     torch.testing.assert_close(images[0], frames()[0] * 2 + 0.25, atol=1e-5, rtol=0)
 
 
 def test_draws_stay_in_range_and_repeat():
-    strength = Strength(shift=0.05, scale=0.1, light=0.2, mirror=0.5)
+    strength = Strength(shift=0.05, scale=0.1, light=0.2, colour=0.1, mirror=0.5)
     params, again = (draw_params(strength, 500, torch.Generator().manual_seed(3)) for _ in range(2))
     assert all(torch.equal(params[key], again[key]) for key in params)
     assert params["shift"].abs().max() <= 0.1
     assert (params["size"] - 1).abs().max() <= 0.1
-    assert (params["contrast"] - 1).abs().max() <= 0.2
-    assert params["brightness"].abs().max() <= 0.1
+    assert 0.8 * 0.9 <= params["contrast"].min() < params["contrast"].max() <= 1.2 * 1.1
+    assert params["brightness"].abs().max() <= 0.1 + 0.05
+    assert params["contrast"].std(dim=1).max() > 0
+    same = draw_params(Strength(0, 0, 0.2, 0, 0), 5, torch.Generator())
+    assert same["contrast"].std(dim=1).max() == 0
     assert 0.4 < params["mirror"].float().mean() < 0.6
-    assert not draw_params(Strength(0, 0, 0, 0), 100, torch.Generator())["mirror"].any()
+    assert not draw_params(Strength(0, 0, 0, 0, 0), 100, torch.Generator())["mirror"].any()

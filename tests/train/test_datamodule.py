@@ -10,7 +10,7 @@ from train.augment import Strength
 from train.datamodule import FoldData
 from train.pixels import PixelPool
 
-STILL = Strength(0, 0, 0, 0)
+STILL = Strength(0, 0, 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_steps_do_not_depend_on_the_number_of_training_rows(dataset, pool):
 
 def test_processes_share_each_batch_without_overlap(dataset, pool):
     train, _, _ = dataset.split(["sim0-00"])
-    data = fold_data(train, pool, strength=Strength(0.1, 0.1, 0.1, 0.5))
+    data = fold_data(train, pool, strength=Strength(0.1, 0.1, 0.1, 0.1, 0.5))
     whole, first, second = data.epoch(1)[2], data.epoch(1, 0, 2)[2], data.epoch(1, 1, 2)[2]
     for at, part in ((0, first), (1, second)):
         assert torch.equal(part[0], whole[0][at::2])
@@ -81,7 +81,7 @@ def test_processes_share_each_batch_without_overlap(dataset, pool):
 
 def test_a_step_is_the_same_whenever_it_is_asked_for(dataset, pool):
     train, _, _ = dataset.split(["sim0-00"])
-    strength = Strength(0.1, 0.1, 0.1, 0.5)
+    strength = Strength(0.1, 0.1, 0.1, 0.1, 0.5)
     one, two = (fold_data(train, pool, strength=strength).epoch(3) for _ in range(2))
     assert torch.equal(one[3][0], two[3][0])
     assert all(torch.equal(one[3][2][key], two[3][2][key]) for key in one[3][2])
