@@ -59,12 +59,14 @@ class Fit:
     min_steps: int = MISSING
     batch_size: int = MISSING
     image_size: int = MISSING
+    crop: bool = MISSING
     lr: float = MISSING
     head_lr_factor: float = MISSING
     weight_decay: float = MISSING
     warmup: float = MISSING
     label_smoothing: float = MISSING
     frozen_stages: int = MISSING
+    frozen_filters: bool = MISSING
     shift: float = MISSING
     scale: float = MISSING
     light: float = MISSING

@@ -162,7 +162,9 @@ def _train_all(
 ) -> Outcome:
     dataset, swapping = _dataset(config, frames)
     capacity = len(frames) * (1 + config.fakes_per_frame)
-    run = _Run(config, directory, accelerator, dataset, PixelPool(config.fit.image_size, capacity, directory))
+    run = _Run(
+        config, directory, accelerator, dataset, PixelPool(config.fit.image_size, config.fit.crop, capacity, directory)
+    )
     rows = [_fold_rows(run, fold) for fold in folds]
     done = []
     with tqdm(total=sum(fold.epochs for fold in rows), unit="epoch", disable=None) as bar:
@@ -293,6 +295,7 @@ def _classifier(config: Config, mirror_index: Sequence[int], steps: int, seed: l
         warmup=fit.warmup,
         label_smoothing=fit.label_smoothing,
         frozen_stages=fit.frozen_stages,
+        frozen_filters=fit.frozen_filters,
         seed=seed,
     )
 

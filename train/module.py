@@ -13,7 +13,7 @@ from torch.nn import functional
 from fsa_data.errors import ConfigError
 from train.augment import Params, apply_params, mirror_tensor
 from train.sampling import stream_seed
-from train.start import build_classifier, input_statistics, stages
+from train.start import build_classifier, depthwise, input_statistics, stages
 
 
 class Classifier(LightningModule):
@@ -34,6 +34,7 @@ class Classifier(LightningModule):
         warmup: share of the steps in which the rate rises.
         label_smoothing: 0..1.
         frozen_stages: stages from the input on whose weights stay.
+        frozen_filters: whether the depthwise filters stay everywhere. Norms keep adapting their statistics in any case.
         seed: of the head's start and of whatever is random inside the network.
     """
 
@@ -53,6 +54,7 @@ class Classifier(LightningModule):
         warmup: float,
         label_smoothing: float,
         frozen_stages: int,
+        frozen_filters: bool,
         seed: list[int],
     ) -> None:
         super().__init__()
@@ -61,8 +63,8 @@ class Classifier(LightningModule):
         net = build_classifier(model, init or "random", len(mirror_index))
         # Depthwise convolutions are about twice as fast with the channels last, on CPU and GPU alike.
         self.net = net.to(memory_format=torch.channels_last)
-        for stage in stages(self.net)[:frozen_stages]:
-            stage.requires_grad_(False)
+        for part in stages(self.net)[:frozen_stages] + (depthwise(self.net) if frozen_filters else []):
+            part.requires_grad_(False)
         mean, std = input_statistics(self.net, init)
         # Not part of the state: they follow from the model and the data.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)

@@ -33,18 +33,37 @@ class HasPixels(Protocol):
         ...
 
 
+def input_square(frame: Image, size: int, crop: bool) -> Image:
+    """A frame as the classifier sees it.
+
+    Args:
+        frame: ``(H, W, 3)`` uint8 RGB.
+        size: side of the square, pixels.
+        crop: see :class:`PixelPool`.
+
+    Returns:
+        ``(size, size, 3)`` uint8 RGB.
+    """
+    if crop:
+        side = min(frame.shape[:2])
+        top, left = (frame.shape[0] - side) // 2, (frame.shape[1] - side) // 2
+        frame = frame[top : top + side, left : left + side]
+    return cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
 class PixelPool:
     """Frames by row, decoded and resized when they are first asked for, then kept.
 
-    The whole frame is squeezed into a square: hands at the edges are evidence, so nothing is cut off.
-
     Args:
         image_size: side of the square, pixels.
+        crop: cut the largest square out of the middle; otherwise the whole frame is squeezed into the square (hands at
+            the edges are evidence).
         capacity: the most rows that will be asked for.
         folder: where the file goes if they do not fit into memory; it has no name there and vanishes with the process.
     """
 
-    def __init__(self, image_size: int, capacity: int, folder: Path) -> None:
+    def __init__(self, image_size: int, crop: bool, capacity: int, folder: Path) -> None:
+        self._crop = crop
         shape = (capacity, image_size, image_size, 3)
         if np.prod(shape, dtype=np.int64) <= _MEMORY_BYTES:
             self._pixels: NDArray[np.uint8] = np.empty(shape, np.uint8)
@@ -58,11 +77,10 @@ class PixelPool:
         rows = view.rows
         # Of a real row the swap is nothing: shard -1.
         keys = list(zip(rows.frame.tolist(), rows.swap["shard"].tolist(), rows.swap["row"].tolist(), strict=True))
-        size = self._pixels.shape[1]
         for number, key in enumerate(keys):
             if key not in self._places:
                 at = len(self._places)
-                self._pixels[at] = cv2.resize(view.array(number), (size, size), interpolation=cv2.INTER_AREA)
+                self._pixels[at] = input_square(view.array(number), self._pixels.shape[1], self._crop)
                 self._places[key] = at
         return np.array([self._places[key] for key in keys], np.int64)
 

@@ -180,3 +180,8 @@ def stages(model: nn.Module) -> list[nn.Module]:
     """The network from the input on: its stem with the first stage of blocks, then one stage each."""
     stem = nn.ModuleList([model.get_submodule("conv_stem"), model.get_submodule("bn1")])
     return [stem, *model.get_submodule("blocks").children()]
+
+
+def depthwise(model: nn.Module) -> list[nn.Module]:
+    """The convolutions that filter each channel by itself."""
+    return [module for module in model.modules() if isinstance(module, nn.Conv2d) and module.groups > 1]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,9 @@ def test_the_embedded_default_needs_no_network_and_no_word():
     assert (config.data.name, config.model.name, config.model.init) == ("simdrive", "efficientnet_b1", "lite1")
     assert config.source == ["portraits", "simdrive"]
     quick = from_hydra(composed("data=csv", "data.csv=f", "+experiment=quick"))
-    assert quick.fit == config.fit
+    assert config.fit.crop
+    assert not quick.fit.crop
+    assert replace(quick.fit, crop=True) == config.fit
     assert quick.model.init == "lite1"
 
 
@@ -75,6 +78,7 @@ def test_the_thesis_preset():
     config = from_hydra(composed("+experiment=thesis"))
     assert (config.fit.epochs, config.fit.batch_size, config.model.init) == (50, 32, "imagenet")
     assert (config.model.name, config.cv.name) == ("efficientnet_b1", "loso")
+    assert config.fit == from_hydra(composed("data=maskdar", "data.root=d", "+experiment=thesis")).fit
 
 
 def test_the_demo_has_two_folds():

@@ -8,7 +8,7 @@ from fsa_data.frames import LabelledFrames
 from fsa_data.paths import cache_dir
 from train.augment import Strength
 from train.datamodule import FoldData
-from train.pixels import PixelPool
+from train.pixels import PixelPool, input_square
 
 STILL = Strength(0, 0, 0, 0, 0)
 
@@ -23,7 +23,7 @@ def dataset(hybrid):
 
 @pytest.fixture
 def pool(tmp_path):
-    return PixelPool(32, 90, tmp_path)
+    return PixelPool(32, True, 90, tmp_path)
 
 
 def fold_data(train, pool, **changed):
@@ -94,10 +94,20 @@ def test_a_step_is_the_same_whenever_it_is_asked_for(dataset, pool):
 def test_a_pool_that_does_not_fit_into_memory_lies_in_a_file(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("train.pixels._MEMORY_BYTES", 1000)
     train, _, _ = dataset.split(["sim0-00"])
-    in_file, in_memory = PixelPool(32, 90, tmp_path), None
+    in_file, in_memory = PixelPool(32, True, 90, tmp_path), None
     monkeypatch.setattr("train.pixels._MEMORY_BYTES", 1 << 30)
-    in_memory = PixelPool(32, 90, tmp_path)
+    in_memory = PixelPool(32, True, 90, tmp_path)
     assert isinstance(in_file._pixels, np.memmap)
     assert not isinstance(in_memory._pixels, np.memmap)
     assert torch.equal(in_file.batch(in_file.places(train)), in_memory.batch(in_memory.places(train)))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_square_is_the_middle_or_the_whole():
+    frame = np.zeros((40, 60, 3), np.uint8)
+    frame[:, :10] = 200  # what is left of the middle square
+    assert input_square(frame, 20, crop=True).max() == 0
+    whole = input_square(frame, 20, crop=False)
+    assert whole.shape == (20, 20, 3)
+    assert whole[:, :3].min() == 200
+    assert input_square(frame.transpose(1, 0, 2), 20, crop=True).max() == 0

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fsa_data.errors import MissingWeightsError, UnknownNameError, WrongWeightsError
-from train.start import build_classifier, input_statistics, lite1_weights, stages
+from train.start import build_classifier, depthwise, input_statistics, lite1_weights, stages
 
 ODD = 97  # 97, 49, 25, 13, 7: with odd maps the two paddings of a stride agree
 
@@ -134,6 +134,12 @@ def test_statistics_belong_to_the_weights():
     assert input_statistics(model, "lite1") == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     model.pretrained_cfg = {"mean": (0.4, 0.5, 0.6), "std": (0.1, 0.2, 0.3)}
     assert input_statistics(model, "imagenet") == ((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))
+
+
+def test_depthwise_filters_are_those_of_one_channel():
+    filters = depthwise(build_classifier("efficientnet_b1", "random", 3))
+    assert len(filters) == 23  # one in each block
+    assert all(module.weight.shape[1] == 1 and module.kernel_size in ((3, 3), (5, 5)) for module in filters)
 
 
 @pytest.mark.parametrize("name", ["efficientnet_b1", "efficientnet_lite1"])
