@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 RUNS ?= runs/demo
 SETUPS := real_only fake_only hybrid
+comma := ,
+space := $(subst ,, )
 
 .PHONY: demo test test-all check clean
 
@@ -19,9 +21,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 # The main job on the embedded data: three set-ups on the same two folds, one table at the end.
 demo: $(VENV)/.installed
-	@for setup in $(SETUPS); do \
-		$(BIN)/python train/run.py setup=$$setup +experiment=demo hydra.run.dir=$(RUNS)/$$setup || exit $$?; \
-	done
+	@$(BIN)/python train/run.py -m setup=$(subst $(space),$(comma),$(SETUPS)) +experiment=demo \
+		hydra.sweep.dir=$(RUNS) 'hydra.sweep.subdir=$${setup.name}'
 	@$(BIN)/fsa compare $(addprefix $(RUNS)/,$(SETUPS))
 
 check: $(VENV)/.installed-dev
