@@ -13,7 +13,7 @@ import json
 import os
 import weakref
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -86,6 +86,7 @@ class MediapipeLandmarker:
         self._warm = False
         self._landmarks: Any = None
         self._detector: Any = None
+        self._release: weakref.finalize[..., MediapipeLandmarker] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -178,8 +179,8 @@ class MediapipeLandmarker:
         """Load both networks in this process; what a parent process opened stays the parent's."""
         from mediapipe.tasks.python import BaseOptions, vision
 
-        if self._landmarks is not None:
-            _disown([self._landmarks, self._detector])
+        if self._release is not None:
+            self._release()
         model = weights.resolve("face_landmarker")
         with zipfile.ZipFile(model) as task:
             detector = task.read("face_detector.tflite")
@@ -200,33 +201,40 @@ class MediapipeLandmarker:
             )
         )
         self._pid, self._warm = os.getpid(), False
-        _OPEN.update([self._landmarks, self._detector])
+        _OPEN.extend([self._landmarks, self._detector])
+        self._release = weakref.finalize(self, _release, self._pid, [self._landmarks, self._detector])
+        self._release.atexit = False
 
     def close(self) -> None:
         """Free the networks now; the next call opens them again."""
-        if self._pid == os.getpid():
-            self._landmarks.close()
-            self._detector.close()
+        if self._release is not None:
+            self._release()
         self._pid, self._landmarks, self._detector = -1, None, None
 
 
-_OPEN: weakref.WeakSet[Any] = weakref.WeakSet()
+_OPEN: list[Any] = []
 """Tasks that are open in this process or were inherited from its parent."""
 
 
-def _disown(tasks: Iterable[Any]) -> None:
-    """Make tasks forget their handles, so that their destructors do nothing.
+def _release(pid: int, tasks: Sequence[Any]) -> None:
+    """Close tasks whose landmarker is gone, or make them forget their handles where that is impossible.
 
-    For two moments when closing is impossible: in a forked child the handle's threads do not exist, and at
-    interpreter exit the thread that would close it has already ended. The operating system frees the memory.
+    Tasks must not be left to the garbage collector. It tells their thread to end before it runs their destructor, and
+    that waits for the thread for ever. A finalizer holds them until they are closed, so they never become garbage
+    first. In a forked child the thread does not exist; the operating system frees the memory.
     """
     for task in tasks:
+        if pid == os.getpid():
+            task.close()
         task._handle = None
+        _OPEN.remove(task)
 
 
 @atexit.register
 def _disown_all() -> None:
-    _disown(list(_OPEN))
+    """At interpreter exit the threads that would close them have already ended."""
+    for task in _OPEN:
+        task._handle = None
 
 
 def _grown(box: Box) -> Box:

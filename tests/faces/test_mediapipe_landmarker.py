@@ -3,6 +3,7 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
+import textwrap
 
 import cv2
 import numpy as np
@@ -160,3 +161,24 @@ def test_wrong_names_and_options():
         load_landmarker(max_faces=0)
     with pytest.raises(ConfigError, match="min_confidence must lie between 0 and 1"):
         load_landmarker(min_confidence=1.5)
+
+
+def test_a_landmarker_in_a_cycle_is_collected_without_waiting_for_ever(tmp_path):
+    script = """
+        import gc
+        from fsa_data.faces import load_landmarker
+        from fsa_data.sources import load_source
+
+        image = load_source("portraits").photos[0].load()
+        landmarker = load_landmarker()
+        assert landmarker(image)
+        landmarker._landmarks.cycle = landmarker._landmarks
+        del landmarker
+        gc.collect()
+        assert load_landmarker()(image)
+        print("done")
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.stdout == "done\n", ran.stderr
