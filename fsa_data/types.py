@@ -147,6 +147,19 @@ class SourceFace:
     provenance: Json
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceReference:
+    """What a person's own face usually looks like, on the texture square of the canonical face.
+
+    Attributes:
+        colour: ``(S, S, 3)`` float32 YCrCb (BT.601, 0..255), median over frames of the person.
+        tolerance: ``(S, S, 3)`` float32, how far it may differ: one standard deviation.
+    """
+
+    colour: Floats
+    tolerance: Floats
+
+
 class Reason(StrEnum):
     """Why a frame carries no swap. ``SWAPPED`` stands for 'it does'."""
 
@@ -244,7 +257,19 @@ class SwapEngine(Protocol):
         """Identities that the engine's weights were trained on (empty for an engine without weights)."""
         ...
 
-    def swap(self, frame: Image, target: Face, donors: Sequence[SourceFace], params: Json) -> Swap:
+    @property
+    def uses_reference(self) -> bool:
+        """Whether :meth:`swap` makes use of a reference; if not, none is made and none is part of a swap's key."""
+        ...
+
+    def swap(
+        self,
+        frame: Image,
+        target: Face,
+        donors: Sequence[SourceFace],
+        params: Json,
+        reference: FaceReference | None = None,
+    ) -> Swap:
         """Swap the target face; a pure function of its arguments.
 
         Args:
@@ -253,6 +278,7 @@ class SwapEngine(Protocol):
             donors: every face that may be put on (never the target's own identity).
             params: ``{"seed": int, "slot": int}`` plus the engine's own draws, JSON-serialisable. ``slot`` counts the
                 fakes of one frame; different slots choose different identities as long as there are any.
+            reference: how the target person's face usually looks, if enough frames of them are known.
 
         Returns:
             The patch, or a reason.

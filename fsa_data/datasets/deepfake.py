@@ -249,7 +249,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
 
     @cached_property
     def _plan(self) -> Plan:
-        return plan(self.frames, self._recipe_of_rows)
+        self.store.refresh()
+        return plan(self.frames, self._recipe_of_rows, self.store)
 
     def _make_or_refuse(self, frames: LabelledFrames, recipe: Recipe, planned: Plan) -> None:
         """Make what is missing, or say that it is. What failed before is left to :meth:`materialise`."""
@@ -305,7 +306,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         """Fakes in a setup without any: planned and made for these subjects only."""
         chosen = np.isin(self.frames.subject, list(subjects if subjects is not None else self.frames.subjects))
         frames = self.frames.subset(chosen)
-        planned = plan(frames, self.recipe)
+        planned = plan(frames, self.recipe, self.store)
         self._make_or_refuse(frames, self.recipe, planned)
         self.store.refresh()
         slots = self.recipe.fakes_per_frame

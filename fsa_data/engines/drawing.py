@@ -10,20 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data import mesh
-from fsa_data.engines.surface import facing, surface
 from fsa_data.engines.texture import Texture, skin_of, vertex_colours
 from fsa_data.faces import face_size_px
 from fsa_data.merge import (
+    InFront,
     MergeOptions,
     blend,
     detail_gains,
     edge_width_px2,
+    find_in_front,
     lab_to_rgb,
     match_sharpness,
     move_detail,
     soft_mask,
 )
-from fsa_data.types import Box, Face, Floats, Image, Ints
+from fsa_data.merge.surface import surface
+from fsa_data.types import Box, Face, FaceReference, Floats, Image, Ints
 
 PEOPLE_DIFFER = 0.65
 """Features that stand out this much less than the donor's are put down to the person, not to the picture."""
@@ -33,6 +35,9 @@ UNLIKE_LAB = (6.0, 16.0)
 
 SOFTEST = 0.02
 """Strongest blur (standard deviation, share of the face size) that a blurred picture calls for."""
+
+BESIDE = 0.025
+"""Width of the soft edge beside whatever lies in front, share of the face size."""
 
 _RIM_PX = 2
 """Pixels around the mesh that the rectangle holds, so that the soft edge ends inside."""
@@ -52,6 +57,8 @@ class Canvas:
         base: ``(468, 3)`` float32, slow colour of the skin around each vertex.
         hair: ``(468,)`` float32 in 0..1, where hair hangs over the forehead.
         tone: ``(3,)`` float32, median Lab of the skin.
+        fragments: which triangle shows at each pixel of the rectangle.
+        front: what lies in front of the face; None if that is not looked for.
     """
 
     box: Box
@@ -63,14 +70,26 @@ class Canvas:
     base: Floats
     hair: Floats
     tone: Floats
+    fragments: mesh.Fragments
+    front: InFront | None
+
+    @property
+    def showing(self) -> float:
+        """0..1, share of the face's pixels that nothing lies in front of."""
+        if self.front is None:
+            return 1.0
+        covered = self.fragments.triangle >= 0
+        return float((self.front.mask[covered] == 0).mean()) if covered.any() else 0.0
 
 
-def read_canvas(frame: Image, target: Face) -> Canvas:
+def read_canvas(frame: Image, target: Face, reference: FaceReference | None, occluders: bool) -> Canvas:
     """What must be known of the target, read from its rectangle of the frame.
 
     Args:
         frame: ``(H, W, 3)`` uint8 RGB.
         target: the face to replace, at least partly inside.
+        reference: how the person's face usually looks, if that is known.
+        occluders: whether to look for what lies in front of the face.
     """
     points = np.ascontiguousarray(target.points_px[: mesh.VERTICES], np.float32)
     face = Box.around(points)
@@ -80,10 +99,15 @@ def read_canvas(frame: Image, target: Face) -> Canvas:
     local = points[:, :2] - np.array([box.x, box.y], np.float32)
     inside = ((local >= 0) & (local < np.array([box.w, box.h]))).all(axis=1)
     size = face_size_px(points)
-    turned = facing(points, surface().triangles)
+    turned = mesh.facing(points, surface().triangles)
     lab = vertex_colours(image, local, size)
+    shift = np.array([box.x, box.y, 0], np.float32)
+    front = find_in_front(image, points - shift, reference) if occluders else None
+    if front is not None:
+        inside &= ~front.vertices
     tone, base, hanging = skin_of(lab, np.asarray(_ramp(turned, 0.1, 0.4) * inside, np.float32))
-    return Canvas(box, image, points, size, turned, lab, base, hanging, tone)
+    fragments = mesh.rasterise(points, surface().triangles, box, cull="back")
+    return Canvas(box, image, points, size, turned, lab, base, hanging, tone, fragments, front)
 
 
 def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
@@ -98,7 +122,7 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
         ``(box.h, box.w, 3)`` uint8 RGB.
     """
     face = surface()
-    fragments = mesh.rasterise(canvas.points_px, face.triangles, canvas.box, cull="back")
+    fragments = canvas.fragments
     picture, sx, sy = texture.level(canvas.size_px)
     scale = np.array([sx, sy], np.float32)
     base, goal = _bases(canvas, texture, merge)
@@ -121,7 +145,10 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
         goal_width = edge_width_px2(canvas.image, values[..., 13], region)
         np.copyto(drawn, canvas.image, where=covered[..., None] == 0)
         drawn = match_sharpness(drawn, values[..., 12], region, goal_width, limit_px=SOFTEST * canvas.size_px)
-    return blend(canvas.image, drawn, alpha * (1 - _kept(fragments.triangle, canvas.size_px)))
+    alpha *= 1 - _kept(fragments.triangle, canvas.size_px)
+    if canvas.front is not None and canvas.front.mask.any():
+        alpha *= soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px)
+    return blend(canvas.image, drawn, alpha)
 
 
 def _ramp(values: Floats | np.floating, low: float, high: float) -> Floats:
@@ -161,6 +188,8 @@ def _haze(canvas: Canvas, texture: Texture) -> float:
     A picture that is hazy, badly lit or blurred has weak brows, lashes, lips and nostrils, whoever it shows.
     """
     weight = (surface().skin == 0) * np.clip(canvas.facing, 0, 1) * texture.shown
+    if canvas.front is not None:
+        weight = weight * ~canvas.front.vertices
     stands_out = []
     for lab, base, tone in ((canvas.lab, canvas.base, canvas.tone), (texture.lab, texture.base, texture.tone)):
         depth = np.minimum(lab[:, 0] - base[:, 0], 0) / max(float(tone[0]), 1.0)

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from fsa_data.engines.donors import Choice, Looks, PanelCache, Tone, choose_donor
-from fsa_data.engines.drawing import draw, read_canvas
+from fsa_data.engines.drawing import Canvas, draw, read_canvas
 from fsa_data.engines.texture import TextureCache
 from fsa_data.errors import ConfigError
 from fsa_data.faces import face_size_px
 from fsa_data.merge import MergeOptions
-from fsa_data.types import Face, Image, Json, Reason, SourceFace, Swap
+from fsa_data.types import Face, FaceReference, Image, Json, Reason, SourceFace, Swap
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """Raised whenever equal inputs would give other pixels."""
 
 
@@ -27,8 +27,8 @@ ALGORITHM_VERSION = 1
 class MeshWarpOptions:
     """Limits beyond which the engine declines, and how it chooses; every field is part of the fingerprint."""
 
-    max_yaw_deg: float = 55.0
-    """Faces turned further are declined as ``profile``."""
+    max_yaw_deg: float = 48.0
+    """Faces turned further are declined as ``profile``. Landmarks of a face in profile claim about 50 degrees."""
     max_pitch_deg: float = 50.0
     """Faces nodding further are declined as ``profile``."""
     min_size_px: float = 24.0
@@ -37,6 +37,8 @@ class MeshWarpOptions:
     """Less sure faces are declined as ``low_confidence``."""
     max_outside: float = 0.25
     """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
+    min_showing: float = 0.2
+    """Faces of which a smaller share shows beside what lies in front are declined as ``occluded``."""
     tone: Tone = "near"
     """``near`` prefers donors of near skin tone, ``any`` does not look at it."""
 
@@ -49,7 +51,7 @@ class MeshWarpOptions:
             value = getattr(self, field.name)
             if not (isinstance(value, int | float) and value >= 0):
                 raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
-            # 55 and 55.0 are one value and must be one fingerprint
+            # 48 and 48.0 are one value and must be one fingerprint
             object.__setattr__(self, field.name, float(value))
 
 
@@ -66,7 +68,7 @@ class MeshWarp:
     def __init__(self, options: MeshWarpOptions | None = None, merge: MergeOptions | None = None) -> None:
         self.options = options or MeshWarpOptions()
         self.merge = merge or MergeOptions()
-        self._texture = TextureCache()
+        self._texture = TextureCache(self.merge.occluders)
         self._panel = PanelCache()
 
     @property
@@ -79,17 +81,32 @@ class MeshWarp:
             "merge": dict(self.merge.json),
         }
 
-    def swap(self, frame: Image, target: Face, donors: Sequence[SourceFace], params: Json) -> Swap:
+    @property
+    def uses_reference(self) -> bool:
+        """Whether a person's usual look changes what is drawn."""
+        return self.merge.occluders
+
+    def swap(
+        self,
+        frame: Image,
+        target: Face,
+        donors: Sequence[SourceFace],
+        params: Json,
+        reference: FaceReference | None = None,
+    ) -> Swap:
         """See :meth:`fsa_data.types.SwapEngine.swap`."""
         if (reason := self._limits(frame, target)) is not None:
             return Swap(reason)
-        canvas = read_canvas(frame, target)
+        canvas = read_canvas(frame, target, reference, self.merge.occluders)
+        if canvas.showing < self.options.min_showing:
+            return Swap(Reason.OCCLUDED, notes=_front_notes(canvas))
         panel = self._panel(donors, self._looks_of)
         choice = choose_donor(target, panel, params, canvas.tone, self.options.tone)
         if choice is None:
             return Swap(Reason.NO_DONOR)
         patch = draw(canvas, self._texture(choice.donor), self.merge)
-        return Swap(Reason.SWAPPED, choice.donor.identity, canvas.box, patch, _notes(choice))
+        notes = {**_notes(choice), **_front_notes(canvas)}
+        return Swap(Reason.SWAPPED, choice.donor.identity, canvas.box, patch, notes)
 
     def _looks_of(self, donor: SourceFace) -> Looks:
         texture = self._texture(donor)
@@ -114,4 +131,14 @@ def _notes(choice: Choice) -> Json:
         "donor": choice.donor.digest,
         "pose_distance_deg": round(choice.pose_distance_deg, 1),
         "tone_distance": round(choice.tone_distance, 1),
+    }
+
+
+def _front_notes(canvas: Canvas) -> Json:
+    if canvas.front is None:
+        return {}
+    return {
+        "occluders_by": canvas.front.by,
+        "showing": round(canvas.showing, 2),
+        "face_mask": canvas.front.face_mask,
     }

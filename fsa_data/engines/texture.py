@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data import mesh
-from fsa_data.engines.surface import BEARD, hair, seen, surface
 from fsa_data.faces import face_size_px
-from fsa_data.merge import rgb_to_lab, robust_weight, slow_colour
+from fsa_data.merge import find_in_front, rgb_to_lab, robust_weight, slow_colour
+from fsa_data.merge.surface import BEARD, hair, seen, surface
 from fsa_data.types import Box, Floats, Image, SourceFace
 
 SQUARE = 0.06
@@ -68,8 +68,8 @@ class Texture:
 class TextureCache:
     """Textures of the donors used last; belongs to one engine, is left behind when that is pickled."""
 
-    def __init__(self, capacity: int = 512) -> None:
-        self._capacity = capacity
+    def __init__(self, occluders: bool, capacity: int = 512) -> None:
+        self._occluders, self._capacity = occluders, capacity
         self._kept: OrderedDict[str, Texture] = OrderedDict()
 
     def __call__(self, donor: SourceFace) -> Texture:
@@ -78,14 +78,14 @@ class TextureCache:
         if kept is not None and _same(kept.donor, donor):
             self._kept.move_to_end(donor.digest)
             return kept
-        made = make_texture(donor)
+        made = make_texture(donor, self._occluders)
         self._kept[donor.digest] = made
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
         return made
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._capacity,)
+        return type(self), (self._occluders, self._capacity)
 
 
 def _same(one: SourceFace, other: SourceFace) -> bool:
@@ -94,14 +94,21 @@ def _same(one: SourceFace, other: SourceFace) -> bool:
     )
 
 
-def make_texture(donor: SourceFace) -> Texture:
-    """Everything about a donor that does not depend on the target."""
+def make_texture(donor: SourceFace, occluders: bool) -> Texture:
+    """Everything about a donor that does not depend on the target.
+
+    Args:
+        donor: the face.
+        occluders: whether what lies in front of it is looked for, and left out.
+    """
     face = surface()
     points = np.ascontiguousarray(donor.face.points_px[: mesh.VERTICES], np.float32)
     height, width = donor.image.shape[:2]
     size = face_size_px(points)
     lab = vertex_colours(donor.image, points, size)
     direct = seen(points, face.triangles, Box(0, 0, width, height))
+    if occluders:
+        direct = direct * ~find_in_front(donor.image, points, None).vertices
     direct = np.asarray(direct * (1 - skin_of(lab, direct)[2]), np.float32)
     mirrored = direct[face.mirror]
     shown = np.asarray(direct + mirrored * (1 - direct), np.float32)

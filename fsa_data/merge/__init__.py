@@ -2,16 +2,25 @@
 
 from fsa_data.merge.colour import detail_gains, lab_to_rgb, move_detail, rgb_to_lab
 from fsa_data.merge.mask import blend, soft_mask
+from fsa_data.merge.occluders import InFront, find_in_front
 from fsa_data.merge.options import MergeOptions, merge_options
+from fsa_data.merge.reference import FRAMES as REFERENCE_FRAMES
+from fsa_data.merge.reference import VERSION as REFERENCE_VERSION
+from fsa_data.merge.reference import make_reference
 from fsa_data.merge.shading import robust_weight, slow_colour, smoothing_kernel
 from fsa_data.merge.sharpness import edge_width_px2, match_sharpness
 
 __all__ = [
+    "REFERENCE_FRAMES",
+    "REFERENCE_VERSION",
+    "InFront",
     "MergeOptions",
     "blend",
     "detail_gains",
     "edge_width_px2",
+    "find_in_front",
     "lab_to_rgb",
+    "make_reference",
     "match_sharpness",
     "merge_options",
     "move_detail",

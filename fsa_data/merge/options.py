@@ -29,6 +29,8 @@ class MergeOptions:
     """How far inside the outline the new face begins."""
     feather: float = 0.10
     """Width of the soft edge, inwards from there."""
+    occluders: bool = True
+    """Whether hands, cups and face masks in front of the face are looked for and kept."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -37,7 +39,9 @@ class MergeOptions:
             if not isinstance(value, int | float) or not 0 <= value <= high:
                 raise ConfigError(f"merge.{field.name} must lie in 0..{high:g}, got {value!r}.")
             # 1, 1.0 and True are one value and must be one fingerprint
-            object.__setattr__(self, field.name, bool(value) if field.name == "sharpness" else float(value))
+            object.__setattr__(
+                self, field.name, bool(value) if field.name in ("sharpness", "occluders") else float(value)
+            )
 
     @property
     def json(self) -> Json:

@@ -1,5 +1,6 @@
 """Face geometry: the 468-point mesh of the landmark model, and one z-buffer rasteriser for everybody."""
 
+from fsa_data.mesh.facing import facing
 from fsa_data.mesh.raster import Fragments, interpolate, rasterise, sample
 from fsa_data.mesh.topology import (
     FACE_OVAL,
@@ -32,6 +33,7 @@ __all__ = [
     "FaceMesh",
     "Fragments",
     "face_mesh",
+    "facing",
     "interpolate",
     "rasterise",
     "sample",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fsa_data.errors import ConfigError
 from fsa_data.store.keys import canonical, packed
 from fsa_data.store.shard import OK, Row
-from fsa_data.types import BLENDSHAPES, LANDMARKS, Box, Face, Image, Json, Reason, Swap
+from fsa_data.types import BLENDSHAPES, LANDMARKS, Box, Face, FaceReference, Image, Json, Reason, Swap
 
 _FACE = np.dtype(
     [
@@ -69,6 +69,15 @@ def faces_row(key: str, found: FrameFaces, subject: str) -> Row:
     return Row(_key(key), OK, (0, 0, found.width, found.height), "", subject, packed_faces.tobytes(), b"")
 
 
+def reference_row(key: str, reference: FaceReference | None, subject: str, notes: Json) -> Row:
+    """A person's usual look as a row, or that there is none: no payload. Values are kept as float16."""
+    payload, side = b"", 0
+    if reference is not None:
+        side = len(reference.colour)
+        payload = np.concatenate([reference.colour, reference.tolerance], axis=2).astype("<f2").tobytes()
+    return Row(_key(key), OK, (0, 0, side, side), "", subject, payload, _notes(notes))
+
+
 def failed_row(key: str, message: str, subject: str) -> Row:
     """An input that could not be processed, with the message of what happened."""
     return Row(_key(key), str(Reason.FAILED), (0, 0, 0, 0), "", subject, b"", _notes({"error": message}))
@@ -90,6 +99,15 @@ def faces_of(box: Sequence[int], payload: NDArray[np.uint8]) -> FrameFaces:
         yaw, pitch, roll, confidence = (float(value) for value in row["angles_confidence"])
         faces.append(Face(row["points"].copy(), yaw, pitch, roll, row["blendshapes"].copy(), confidence))
     return FrameFaces(faces, int(box[3]), int(box[2]))
+
+
+def reference_of(box: Sequence[int], payload: NDArray[np.uint8]) -> FaceReference | None:
+    """The usual look that a row holds; None if too little was known to tell."""
+    side = int(box[2])
+    if not side:
+        return None
+    both = np.frombuffer(payload.tobytes(), "<f2").reshape(side, side, 6).astype(np.float32)
+    return FaceReference(np.ascontiguousarray(both[..., :3]), np.ascontiguousarray(both[..., 3:]))
 
 
 def notes_of(notes: bytes) -> Json:

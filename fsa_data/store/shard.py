@@ -1,6 +1,7 @@
 """The sealed shard: one HDF5 file of rows of one kind, complete and checked, or not there at all.
 
-One format for three kinds: ``swaps`` (patches), ``frames`` (working frames) and ``faces`` (landmarks). A row is a key,
+One format for four kinds: ``swaps`` (patches), ``frames`` (working frames), ``faces`` (landmarks) and ``references``
+(how a person usually looks). A row is a key,
 a status, a box, a payload of bytes and small JSON notes; payloads of all rows lie in one contiguous dataset, so that
 a reader maps the file and slices, without an HDF5 handle.
 
@@ -46,7 +47,7 @@ from fsa_data.store.keys import Keys, as_hex, canonical
 from fsa_data.types import Json, Reason
 
 FORMAT_VERSION = 1
-KINDS = ("swaps", "frames", "faces")
+KINDS = ("swaps", "frames", "faces", "references")
 OK = "ok"
 STATUSES = (OK, *(str(reason) for reason in Reason))
 """Status of a row: ``ok`` for frames and faces, a :class:`Reason` for swaps; ``failed`` for any kind."""

@@ -20,7 +20,7 @@ from fsa_data.store.keys import Keys, as_hex, packed
 from fsa_data.store.reader import PayloadReader
 from fsa_data.store.shard import Columns
 from fsa_data.store.writer import StoreWriter, sweep, write_atomically
-from fsa_data.types import Image, Json, Swap
+from fsa_data.types import FaceReference, Image, Json, Swap
 
 MARKER = "store.json"
 
@@ -53,6 +53,7 @@ class StoreInfo:
     swaps: int
     frames: int
     faces: int
+    references: int
     by_status: dict[str, int]
     sources: tuple[str, ...]
     unfinished: tuple[str, ...]
@@ -141,6 +142,23 @@ class SwapStore:
         """
         entry = self._one("faces", key)
         return codec.faces_of(entry["box"], self.reader.payload(entry))
+
+    def get_reference(self, key: str) -> FaceReference | None:
+        """How a person usually looks; None if too little is known to tell.
+
+        Raises:
+            CacheMissError, DamagedShardError: as :meth:`get_swap`.
+        """
+        entry = self._one("references", key)
+        return codec.reference_of(entry["box"], self.reader.payload(entry))
+
+    def references_of(self, subject: str) -> dict[str, Json]:
+        """Keys and notes of the references of one person."""
+        entries, names = self.index.entries["references"], self.index.names
+        if subject not in names:
+            return {}
+        mine = np.flatnonzero(entries["subject"] == names.index(subject))
+        return {key: self.get_notes("references", key) for key in as_hex(self.index.keys["references"][mine])}
 
     def get_notes(self, kind: str, key: str) -> Json:
         """The notes of a row: facts of a swap, or the message of a failure.

@@ -16,13 +16,13 @@ from typing import Self
 from fsa_data.errors import StoreWriteError
 from fsa_data.store import codec, shard
 from fsa_data.store.codec import FrameFaces
-from fsa_data.types import Image, Json, Swap
+from fsa_data.types import FaceReference, Image, Json, Swap
 
 SEAL_ROWS = 1024
 SEAL_SECONDS = 5.0
 SEAL_BYTES = 64 << 20
 """A buffer is also sealed at this size, so that a pack of frames does not fill the memory."""
-_SEALED_IN_ORDER = ("frames", "faces", "swaps")
+_SEALED_IN_ORDER = ("frames", "faces", "references", "swaps")
 """Swaps last: a sealed swap never lacks the frame that it is pasted on."""
 SWEEP_SECONDS = 600.0
 """Unfinished files of dead processes are removed at this age."""
@@ -59,6 +59,10 @@ class StoreWriter:
     def put_faces(self, key: str, found: FrameFaces, subject: str) -> None:
         """Add the faces of an image (of a frame, or of a source's photo)."""
         self._put("faces", codec.faces_row(key, found, subject))
+
+    def put_reference(self, key: str, reference: FaceReference | None, subject: str, notes: Json) -> None:
+        """Add how a person usually looks, or that too little is known to tell."""
+        self._put("references", codec.reference_row(key, reference, subject, notes))
 
     def put_failed_frame(self, key: str, message: str, subject: str) -> None:
         """Add that a frame cannot be read, and why."""

@@ -23,7 +23,8 @@ from fsa_data.sources import find_faces
 from fsa_data.store import STATUSES, StoreWriter, SwapStore
 from fsa_data.store.index import Entries
 from fsa_data.store.keys import Keys, as_hex
-from fsa_data.types import Json, Landmarker, Reason, Source, SwapEngine
+from fsa_data.types import Face, Image, Json, Landmarker, Reason, Source, SwapEngine
+from fsa_data.worker import references
 from fsa_data.worker.identities import IdentityMap
 from fsa_data.worker.plan import Plan, Recipe, plan
 from fsa_data.worker.pool import run_in_processes
@@ -108,7 +109,9 @@ def materialise(
         seed,
         identity_map or {},
     )
-    report = materialise_plan(frames, recipe, plan(frames, recipe), _opened(store), workers, progress)
+    opened = _opened(store)
+    opened.refresh()
+    report = materialise_plan(frames, recipe, plan(frames, recipe, opened), opened, workers, progress)
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -129,16 +132,74 @@ def materialise_plan(
     done: list[Done] = []
     if tasks:
         _check_workers(workers)
-        with tqdm(total=len(tasks), desc="swapping", unit="frame", disable=None if progress else True) as bar:
-
-            def report(one: Done) -> None:
-                done.append(one)
-                bar.update()
-
-            _do(tasks, recipe, planned, store, _processes(workers, len(tasks), recipe.engine), report)
+        done += _make_references(frames, recipe, planned, store, tasks, workers, progress)
+        tasks = missing_tasks(frames, planned, store, retry) if done else tasks
+        done += _do_all("swapping", tasks, recipe, planned, store, workers, progress)
         store.refresh()
     after = store.locate("swaps", planned.swap_keys.ravel()) if tasks else before
     return _report(frames, before, after, done, time.perf_counter() - started)
+
+
+def _do_all(
+    what: str,
+    tasks: Sequence[Task],
+    recipe: Recipe,
+    planned: Plan,
+    store: SwapStore,
+    workers: int | Literal["auto"],
+    progress: bool,
+) -> list[Done]:
+    done: list[Done] = []
+    with tqdm(total=len(tasks), desc=what, unit="frame", disable=None if progress else True) as bar:
+
+        def report(one: Done) -> None:
+            done.append(one)
+            bar.update()
+
+        if tasks:
+            _do(tasks, recipe, planned, store, _processes(workers, len(tasks), recipe.engine), report)
+    return done
+
+
+def _make_references(
+    frames: LabelledFrames,
+    recipe: Recipe,
+    planned: Plan,
+    store: SwapStore,
+    tasks: Sequence[Task],
+    workers: int | Literal["auto"],
+    progress: bool,
+) -> list[Done]:
+    """Make the references that the tasks need and the store lacks: look at their frames, then take the medians."""
+    needed = sorted({task.group for task in tasks if task.slots and task.group >= 0})
+    kept = store.locate("references", [planned.groups[at].key for at in needed])["shard"] >= 0
+    lacking = [planned.groups[at] for at, there in zip(needed, kept, strict=True) if not there]
+    if not lacking:
+        return []
+    wanted = np.array(sorted({i for group in lacking for i in group.frames}), np.int64)
+    looks = [replace(task, look=True) for task in _tasks(frames, planned, store, wanted)]
+    looks = [task for task in looks if not (task.frame_kept and task.faces_kept)]
+    done = _do_all("looking", looks, recipe, planned, store, workers, progress)
+    store.refresh()
+    with store.writer() as writer:
+        for group in lacking:
+            references.make(group, _pairs(group, planned, store), writer)
+    store.refresh()
+    return done
+
+
+def _pairs(group: references.Group, planned: Plan, store: SwapStore) -> list[tuple[Image, Face]]:
+    """Working frames of a group with the largest face in each; what could not be read or shows nobody is left out."""
+    at = np.array(group.frames, np.int64)
+    frames, faces = store.locate("frames", planned.frame_keys[at]), store.locate("faces", planned.faces_keys[at])
+    pairs = []
+    for i, readable, looked in zip(group.frames, ~_unusable(frames), faces["shard"] >= 0, strict=True):
+        found = store.get_faces(as_hex(planned.faces_keys[i : i + 1])[0]) if looked else None
+        if readable and found is not None and found.faces:
+            frame = store.get_frame(as_hex(planned.frame_keys[i : i + 1])[0])
+            height, width = frame.shape[:2]
+            pairs.append((frame, found.faces[0].scaled(width / found.width, height / found.height)))
+    return pairs
 
 
 def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, retry: bool) -> list[Task]:
@@ -146,26 +207,36 @@ def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, retry
     count, slots = planned.swap_keys.shape
     to_pack = _missing(store, "frames", planned.frame_keys, retry)
     to_swap = _missing(store, "swaps", planned.swap_keys.ravel(), retry).reshape(count, slots)
-    faces_kept = store.locate("faces", planned.faces_keys)["shard"] >= 0
-    frame_kept = ~_unusable(store.locate("frames", planned.frame_keys))
     swap_keys = as_hex(planned.swap_keys.ravel())
-    tasks = []
-    for i in np.flatnonzero(to_pack | to_swap.any(axis=1)).tolist():
-        tasks.append(
-            Task(
-                index=i,
-                ref=frames.ref(i),
-                subject=str(frames.subject[i]),
-                frame_key=as_hex(planned.frame_keys[i : i + 1])[0],
-                faces_key=as_hex(planned.faces_keys[i : i + 1])[0],
-                frame_kept=bool(frame_kept[i]),
-                faces_kept=bool(faces_kept[i]),
-                allowed=int(planned.allowed_of[i]),
-                seed=int(planned.seeds[i]),
-                slots=tuple((int(k), swap_keys[i * slots + k]) for k in np.flatnonzero(to_swap[i])),
-            )
+    at = np.flatnonzero(to_pack | to_swap.any(axis=1))
+    return [
+        replace(task, slots=tuple((int(k), swap_keys[task.index * slots + k]) for k in np.flatnonzero(to_swap[i])))
+        for i, task in zip(at.tolist(), _tasks(frames, planned, store, at), strict=True)
+    ]
+
+
+def _tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, at: NDArray[np.int64]) -> list[Task]:
+    """Tasks of the frames at these positions, without anything to swap yet."""
+    frame_keys, faces_keys = planned.frame_keys[at], planned.faces_keys[at]
+    faces_kept = store.locate("faces", faces_keys)["shard"] >= 0
+    frame_kept = ~_unusable(store.locate("frames", frame_keys))
+    names = zip(as_hex(frame_keys), as_hex(faces_keys), strict=True)
+    return [
+        Task(
+            index=i,
+            ref=frames.ref(i),
+            subject=str(frames.subject[i]),
+            frame_key=frame_key,
+            faces_key=faces_key,
+            frame_kept=bool(frame_kept[n]),
+            faces_kept=bool(faces_kept[n]),
+            allowed=int(planned.allowed_of[i]),
+            group=int(planned.group_of[i]),
+            seed=int(planned.seeds[i]),
+            slots=(),
         )
-    return tasks
+        for n, (i, (frame_key, faces_key)) in enumerate(zip(at.tolist(), names, strict=True))
+    ]
 
 
 def _missing(store: SwapStore, kind: str, keys: Keys, retry: bool) -> NDArray[np.bool_]:
@@ -224,7 +295,8 @@ def _kit(recipe: Recipe, planned: Plan, store: SwapStore, writer: StoreWriter, s
         )
         for photos in planned.allowed
     )
-    return Kit(recipe.engine if swaps else None, landmarker, tuple(donors), allowed, recipe.working_size)
+    known = references.load(planned.groups, store) if swaps else ()
+    return Kit(recipe.engine if swaps else None, landmarker, tuple(donors), allowed, recipe.working_size, known)
 
 
 def _about(recipe: Recipe) -> Json:
@@ -280,5 +352,5 @@ def _report(
         seconds=seconds,
         frames_decoded=sum(one.decoded for one in done),
         faces_detected=sum(one.detected for one in done),
-        failures=tuple(f"{frames.ref(one.index)}: {one.error}" for one in done if one.error),
+        failures=tuple(dict.fromkeys(f"{frames.ref(one.index)}: {one.error}" for one in done if one.error)),
     )

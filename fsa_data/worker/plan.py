@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from fsa_data.errors import ConfigError
 from fsa_data.frames import LabelledFrames, hash_frame
+from fsa_data.store import SwapStore
 from fsa_data.store.keys import Keys, digest, packed
 from fsa_data.types import Landmarker, Photo, Source, SwapEngine
+from fsa_data.worker import references
 from fsa_data.worker.identities import IdentityMap, person_of
 from fsa_data.worker.working import WorkingSize
 
@@ -54,6 +56,11 @@ class Recipe:
         return dict(self.engine.fingerprint) if self.engine is not None else {}
 
     @property
+    def uses_reference(self) -> bool:
+        """Whether the engine wants to know how each person usually looks."""
+        return self.fakes_per_frame > 0 and self.engine is not None and self.engine.uses_reference
+
+    @property
     def photos(self) -> Sequence[Photo]:
         """Every photo of the source."""
         return self.source.photos if self.source is not None else ()
@@ -69,6 +76,8 @@ class Plan:
         swap_keys: ``(N, fakes_per_frame)`` S16.
         allowed: distinct sets of photos, as positions in ``recipe.photos``.
         allowed_of: ``(N,)`` which of these sets a frame may wear.
+        groups: frames that share a reference; empty if the engine uses none.
+        group_of: ``(N,)`` which of them a frame belongs to; -1 without.
         seeds: ``(N,)`` what the engine gets as seed: drawn from the recipe's seed and the frame's content, so that
             frames differ in what is drawn for them.
     """
@@ -78,18 +87,25 @@ class Plan:
     swap_keys: Keys
     allowed: tuple[tuple[int, ...], ...]
     allowed_of: NDArray[np.int64]
+    groups: tuple[references.Group, ...]
+    group_of: NDArray[np.int64]
     seeds: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.frame_keys)
 
 
-def plan(frames: LabelledFrames, recipe: Recipe) -> Plan:
+def plan(frames: LabelledFrames, recipe: Recipe, store: SwapStore | None = None) -> Plan:
     """The keys of everything that a recipe makes of some frames.
 
     A swap's key is the digest of the frame's content, the landmarker, the engine with its merge options, the identity
-    and digest of every photo that the frame's subject may wear, the working size, the seed, the slot and the version
-    of this scheme. Reading the files' bytes is all that it costs.
+    and digest of every photo that the frame's subject may wear, the subject's reference if the engine uses one, the
+    working size, the seed, the slot and the version of this scheme. Reading the files' bytes is all that it costs.
+
+    Args:
+        frames: whose faces are replaced.
+        recipe: how.
+        store: where references may be already; those are taken, others will be made.
 
     Raises:
         DatasetNotFoundError: a frame's file is not there.
@@ -102,9 +118,17 @@ def plan(frames: LabelledFrames, recipe: Recipe) -> Plan:
     allowed, allowed_of = _allowed(frames, recipe)
     slots = range(recipe.fakes_per_frame)
     bases = [_base(recipe, photos, size) for photos in allowed] if slots else []
+    groups: tuple[references.Group, ...] = ()
+    group_of = np.full(len(hashes), -1, np.int64)
+    if recipe.uses_reference:
+        seen = {"landmarker": recipe.landmarker.fingerprint, "working_size": size}
+        groups, group_of = references.grouped(frames, hashes, seen, store)
     swap_keys = [
-        digest({"recipe": bases[at], "frame": content, "slot": slot})
-        for content, at in zip(hashes, allowed_of.tolist(), strict=True)
+        digest(
+            {"recipe": bases[at], "frame": content, "slot": slot}
+            | ({"reference": groups[group].key} if group >= 0 else {})
+        )
+        for content, at, group in zip(hashes, allowed_of.tolist(), group_of.tolist(), strict=True)
         for slot in slots
     ]
     return Plan(
@@ -113,6 +137,8 @@ def plan(frames: LabelledFrames, recipe: Recipe) -> Plan:
         swap_keys=packed(swap_keys).reshape(len(hashes), len(slots)),
         allowed=allowed,
         allowed_of=allowed_of,
+        groups=groups,
+        group_of=group_of,
         seeds=np.array([frame_seed(recipe.seed, content) for content in hashes], np.int64),
     )
 

@@ -9,7 +9,7 @@ from functools import cache
 from fsa_data.errors import DamagedShardError, MissingWeightsError, StoreWriteError, WrongWeightsError
 from fsa_data.frames import FrameRef, read_frame
 from fsa_data.store import FrameFaces, StoreWriter, SwapStore
-from fsa_data.types import Image, Json, Landmarker, Reason, SourceFace, Swap, SwapEngine
+from fsa_data.types import FaceReference, Image, Json, Landmarker, Reason, SourceFace, Swap, SwapEngine
 from fsa_data.worker.working import WorkingSize, working_frame
 
 HOPELESS = (StoreWriteError, DamagedShardError, MissingWeightsError, WrongWeightsError)
@@ -29,8 +29,10 @@ class Task:
         frame_kept: the working frame is in the store.
         faces_kept: the landmarks are in the store.
         allowed: which set of donors it may wear.
+        group: which reference belongs to it; -1 for none.
         seed: of this frame, for the engine.
         slots: slot and key of each missing swap.
+        look: the face is wanted even without a swap.
     """
 
     index: int
@@ -41,8 +43,10 @@ class Task:
     frame_kept: bool
     faces_kept: bool
     allowed: int
+    group: int
     seed: int
     slots: tuple[tuple[int, str], ...]
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Kit:
         donors: found once, for all workers.
         allowed: per set the positions in ``donors``.
         working_size: see :data:`fsa_data.worker.working.WorkingSize`.
+        references: per group how the person usually looks, if enough is known.
     """
 
     engine: SwapEngine | None
@@ -72,6 +77,7 @@ class Kit:
     donors: tuple[SourceFace, ...]
     allowed: tuple[tuple[int, ...], ...]
     working_size: WorkingSize
+    references: tuple[FaceReference | None, ...] = ()
 
 
 class FrameWorker:
@@ -98,6 +104,8 @@ class FrameWorker:
         error = ""
         try:
             frame = looked.frame()
+            if task.look:
+                looked.faces()
         except HOPELESS:
             raise
         except Exception as caught:  # anything at all: the run goes on, and the message is kept
@@ -116,13 +124,21 @@ class FrameWorker:
     def _swapped(self, looked: _Looked, frame: Image, task: Task, slot: int) -> Swap:
         try:
             params = {"seed": task.seed, "slot": slot}
-            return self._swap(looked, frame, self._donors(task.allowed), params)
+            reference = self.kit.references[task.group] if task.group >= 0 else None
+            return self._swap(looked, frame, self._donors(task.allowed), params, reference)
         except HOPELESS:
             raise
         except Exception as caught:  # as above
             return _failed(_message(caught))
 
-    def _swap(self, looked: _Looked, frame: Image, donors: Sequence[SourceFace], params: Json) -> Swap:
+    def _swap(
+        self,
+        looked: _Looked,
+        frame: Image,
+        donors: Sequence[SourceFace],
+        params: Json,
+        reference: FaceReference | None,
+    ) -> Swap:
         found = looked.faces()
         if not found.faces:
             return Swap(Reason.NO_FACE)
@@ -130,7 +146,7 @@ class FrameWorker:
             return Swap(Reason.NO_DONOR)
         height, width = frame.shape[:2]
         target = found.faces[0].scaled(width / found.width, height / found.height)
-        return self.kit.engine.swap(frame, target, donors, params)
+        return self.kit.engine.swap(frame, target, donors, params, reference)
 
 
 class _Looked:

@@ -18,7 +18,9 @@ class Paint:
 
     fingerprint, trained_on = {"engine": "paint"}, frozenset()
 
-    def swap(self, frame, target, donors, params):
+    uses_reference = False
+
+    def swap(self, frame, target, donors, params, reference=None):
         if not donors:
             return Swap(Reason.NO_DONOR)
         value = params["seed"] % 256

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from fsa_data import mesh
-from fsa_data.engines.surface import facing, hair, seen, surface
 from fsa_data.faces import rotation_from_angles
+from fsa_data.merge.surface import hair, seen, surface
+from fsa_data.mesh import facing
 from fsa_data.types import Box
 
 

@@ -63,7 +63,11 @@ class Paint:
     def trained_on(self):
         return self.learnt
 
-    def swap(self, frame, target, donors, params):
+    @property
+    def uses_reference(self):
+        return False
+
+    def swap(self, frame, target, donors, params, reference=None):
         writer.SEAL_SECONDS = self.seal_s
         time.sleep(self.delay_s)
         if self.flag and Path(self.flag).exists():
