@@ -66,6 +66,9 @@ def _add_materialise(commands: Any) -> None:
     data = command.add_mutually_exclusive_group(required=True)
     data.add_argument("--csv", type=Path, metavar="FILE", help="frames listed in a CSV: path,subject,label")
     data.add_argument("--maskdar", type=Path, metavar="DIR", help="folder with MaskDAR's class folders C00 .. C14")
+    data.add_argument(
+        "--state-farm", type=Path, metavar="DIR", help="folder with State Farm's driver_imgs_list.csv and imgs/train"
+    )
     data.add_argument("--simdrive", action="store_true", help="the embedded procedural drivers")
     command.add_argument("--root", type=Path, metavar="DIR", help="what the CSV's relative paths start from")
     command.add_argument(
@@ -144,6 +147,8 @@ def _frames(options: argparse.Namespace) -> LabelledFrames:
         return LabelledFrames.from_csv(options.csv, options.root)
     if options.maskdar is not None:
         return LabelledFrames.from_maskdar(options.maskdar)
+    if options.state_farm is not None:
+        return LabelledFrames.from_state_farm(options.state_farm)
     return LabelledFrames.from_simdrive()
 
 
