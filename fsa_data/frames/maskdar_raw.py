@@ -28,6 +28,7 @@ TRIM_S = 2.0
 """What the published images leave out at both ends of an action: the driver still moves into it, or out of it."""
 
 _LOG, _CAPTURE = "recording_", "capture-"
+_ROUNDING_S = 1e-6  # what differences of two clocks lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ def _performances(recording: _Recording, options: Options) -> Iterator[tuple[Per
     valid = read_validity(recording.validity, len(frame_s)) if recording.validity else np.ones(len(frame_s), bool)
     for one in performances:
         low_s, high_s = one.start_s + sampling.trim_s, one.end_s - sampling.trim_s
-        inside = np.flatnonzero((low_s <= frame_s) & (frame_s <= high_s))
+        inside = np.flatnonzero((low_s - _ROUNDING_S <= frame_s) & (frame_s <= high_s + _ROUNDING_S))
         usable = inside[valid[inside]]
         key = (recording.subject, recording.key, one.action, round(one.start_s, 3))
         numbers = usable[sampling.pick(frame_s[usable], low_s, high_s, *key)]
