@@ -131,8 +131,8 @@ def _row(record: Record, base: Path, label: int, where: str) -> Row:
 
 
 def _labels_of(values: list[str]) -> LabelMap:
-    """MaskDAR's classes if all values are its codes, or all its names; else the distinct values, sorted."""
+    """MaskDAR's classes if all values are its codes or names; else the distinct values, sorted."""
     distinct = set(values)
-    if distinct <= set(MASKDAR_CODES) or distinct <= set(MASKDAR.names):
+    if distinct <= {*MASKDAR_CODES, *MASKDAR.names}:
         return MASKDAR
     return LabelMap(tuple(sorted(distinct)))

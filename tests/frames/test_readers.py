@@ -84,7 +84,7 @@ def test_csv_root_may_lie_elsewhere(tmp_path: Path) -> None:
         LabelledFrames.from_csv(path)
 
 
-@pytest.mark.parametrize("values", [("C00", "C13"), ("Baseline", "LookLeft")])
+@pytest.mark.parametrize("values", [("C00", "C13"), ("Baseline", "LookLeft"), ("C00", "LookLeft")])
 def test_maskdar_labels_are_recognised_by_code_and_by_name(tmp_path: Path, values: tuple[str, str]) -> None:
     path = _csv(tmp_path, "path,subject,label", f"a.png,p1,{values[0]}", f"b.png,p2,{values[1]}")
     frames = LabelledFrames.from_csv(path)
