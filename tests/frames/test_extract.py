@@ -204,3 +204,10 @@ def test_a_folder_that_is_not_finished_is_gone(tmp_path: Path, times: int, error
     with pytest.raises(error):
         fill()
     assert not list(tmp_path.iterdir())
+
+
+def test_images_are_kept_without_loss(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
+    with new_folder(tmp_path / "out") as folder:
+        folder.add({"path": "x/a.png", "subject": "é", "label": "x"}, image)
+    np.testing.assert_array_equal(LabelledFrames.from_csv(tmp_path / "out" / "frames.csv").read(0), image)

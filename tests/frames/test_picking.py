@@ -115,8 +115,9 @@ def test_even_frames_are_the_nearest_to_the_middles_of_equal_parts():
 
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("wanted", [1, 2, 7, 19, 20, 50])
-def test_frames_are_distinct_and_rising_however_they_crowd(seed, wanted):
-    picked = Sampling(wanted, seed=seed).pick(np.array(VARIABLE_MS) / 1000, 0.0, 60.0, "key")
+@pytest.mark.parametrize("late_s", [0.0, 58.0])
+def test_frames_are_distinct_and_rising_however_they_crowd(seed, wanted, late_s):
+    picked = Sampling(wanted, seed=seed).pick(np.array(VARIABLE_MS) / 1000 + late_s, 0.0, 60.0, "key")
     assert len(picked) == min(wanted, 20)
     assert (np.diff(picked) > 0).all()
     assert picked[-1] < 20
