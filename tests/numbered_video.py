@@ -72,3 +72,14 @@ def damage(path, number):
     data[at : at + size] = bytes(size)
     path.write_bytes(data)
     return path
+
+
+def scramble(path):
+    """Overwrite the end of one packet of a Matroska file; returns its frame's number. A decoder patches what it can."""
+    with av.open(str(path)) as container:
+        packets = [(p.size, p.pos, p.pts) for p in container.demux(video=0) if p.size]
+    size, at, pts = max(packets[1:])
+    data = bytearray(path.read_bytes())
+    data[at + 12 + size // 3 : at + size] = b"\x55" * (size - 12 - size // 3)
+    path.write_bytes(data)
+    return sorted(shown for _, _, shown in packets).index(pts)

@@ -3,7 +3,7 @@
 import av
 import numpy as np
 import pytest
-from numbered_video import cut_off, damage, number_in, numbered, turn_clockwise, write_video
+from numbered_video import cut_off, damage, number_in, numbered, scramble, turn_clockwise, write_video
 
 from fsa_data.errors import BadVideoError, ConfigError, DatasetNotFoundError
 from fsa_data.frames.picking import Sampling, frames_at, read_timeline
@@ -74,6 +74,15 @@ def test_a_damaged_frame_hinders_nobody_who_does_not_want_it(tmp_path):
     assert _numbers(timeline, [7, 9]) == [(7, 7), (9, 9)]
     with pytest.raises(BadVideoError, match=r"a\.avi: frame 8 at 0\.320 s is damaged"):
         _numbers(timeline, [7, 8, 9])
+
+
+def test_a_frame_that_the_decoder_patched_up_is_refused(tmp_path):
+    path = write_video(tmp_path / "a.mkv", range(0, 2000, 40))
+    number = scramble(path)
+    timeline = read_timeline(path)
+    assert _numbers(timeline, [number - 1]) == [(number - 1, number - 1)]
+    with pytest.raises(BadVideoError, match=f"frame {number} at .* is damaged"):
+        _numbers(timeline, [number])
 
 
 def test_what_is_no_video_is_refused(tmp_path):
