@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fsa: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        print("fsa: interrupted; what was sealed is kept, and the same command goes on from there.", file=sys.stderr)
+        print("fsa: interrupted; what is finished is kept; give the same command again to go on.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fsa-data {fsa_data.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_materialise(commands)
+    _add_extract(commands)
     _add_cache(commands)
     compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")
@@ -66,6 +67,9 @@ def _add_materialise(commands: Any) -> None:
     data = command.add_mutually_exclusive_group(required=True)
     data.add_argument("--csv", type=Path, metavar="FILE", help="frames listed in a CSV: path,subject,label")
     data.add_argument("--maskdar", type=Path, metavar="DIR", help="folder with MaskDAR's class folders C00 .. C14")
+    data.add_argument(
+        "--state-farm", type=Path, metavar="DIR", help="folder with State Farm's driver_imgs_list.csv and imgs/train"
+    )
     data.add_argument("--simdrive", action="store_true", help="the embedded procedural drivers")
     command.add_argument("--root", type=Path, metavar="DIR", help="what the CSV's relative paths start from")
     command.add_argument(
@@ -88,6 +92,40 @@ def _add_materialise(commands: Any) -> None:
     command.add_argument("--identity-map", type=Path, metavar="FILE", help="CSV: identity,person")
     command.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as help)")
     command.set_defaults(run=_materialise)
+
+
+def _add_extract(commands: Any) -> None:
+    text = "cut labelled images out of videos"
+    command = commands.add_parser("extract", help=text, description=f"{text.capitalize()}.")
+    videos = command.add_mutually_exclusive_group(required=True)
+    videos.add_argument("--videos", type=Path, metavar="DIR", help="folder of videos whose actions a table lists")
+    videos.add_argument("--maskdar-raw", type=Path, metavar="DIR", help="folder of MaskDAR's raw recordings")
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    command.add_argument("--per-interval", type=int, default=2, metavar="N", help="frames each (default: %(default)s)")
+    command.add_argument(
+        "--trim-s", type=float, metavar="S", help="seconds left out at both ends (default: 0; MaskDAR 2)"
+    )
+    command.add_argument("--seed", type=int, metavar="N", help="draw the frames instead of spreading them evenly")
+    listed = command.add_argument_group("with --videos")
+    listed.add_argument(
+        "--intervals",
+        type=Path,
+        metavar="FILE",
+        help="CSV: video,subject,start_s,end_s,label and, if known, session,view,condition,licence,consent",
+    )
+    raw = command.add_argument_group("with --maskdar-raw")
+    raw.add_argument(
+        "--subjects", type=Path, metavar="FILE", help="CSV: recording,subject (default: by folder, or name)"
+    )
+    raw.add_argument(
+        "--processed", type=Path, metavar="DIR", help="take the frames from swapped copies, where their face is valid"
+    )
+    raw.add_argument("--condition", choices=("unmasked", "masked"), help="of all recordings (default: unmasked)")
+    raw.add_argument("--mirror", action="store_true", help="add mirrored copies of left and right actions")
+    raw.add_argument(
+        "--every-performance", action="store_true", help="of each action all performances, not only the last"
+    )
+    command.set_defaults(run=_extract)
 
 
 def _add_cache(commands: Any) -> None:
@@ -128,11 +166,47 @@ def _materialise(options: argparse.Namespace) -> int:
         f"{options.store}: {report.made} swaps made, {report.reused} reused, {report.skipped} frames without one"
         f"{f' ({reasons})' if reasons else ''}, {report.seconds:.1f} s"
     )
-    for failure in report.failures[:SHOWN_FAILURES]:
+    return _told(report.failures)
+
+
+def _told(failures: Sequence[str]) -> int:
+    """List what failed; returns the exit code."""
+    for failure in failures[:SHOWN_FAILURES]:
         print(f"failed: {failure}", file=sys.stderr)
-    if len(report.failures) > SHOWN_FAILURES:
-        print(f"failed: ... and {len(report.failures) - SHOWN_FAILURES} more", file=sys.stderr)
-    return FAILURES if report.failures else DONE
+    if len(failures) > SHOWN_FAILURES:
+        print(f"failed: ... and {len(failures) - SHOWN_FAILURES} more", file=sys.stderr)
+    return FAILURES if failures else DONE
+
+
+def _extract(options: argparse.Namespace) -> int:
+    from fsa_data.frames.extract import extract_intervals
+    from fsa_data.frames.maskdar_raw import TRIM_S, Options, extract_maskdar
+    from fsa_data.frames.picking import Sampling
+
+    listed = options.videos is not None
+    only = ("subjects", "processed", "condition", "mirror", "every_performance") if listed else ("intervals",)
+    for name in only:
+        if getattr(options, name):
+            mode = "--maskdar-raw" if listed else "--videos"
+            raise ConfigError(f"--{name.replace('_', '-')} belongs to {mode}.")
+    if listed and options.intervals is None:
+        raise ConfigError("--videos needs --intervals FILE: the table that says who does what from when to when.")
+    trim_s = options.trim_s if options.trim_s is not None else 0.0 if listed else TRIM_S
+    sampling = Sampling(options.per_interval, trim_s, options.seed)
+    if listed:
+        made = extract_intervals(options.videos, options.intervals, options.out, sampling)
+    else:
+        how = Options(sampling, options.every_performance, options.mirror, options.condition or "unmasked")
+        made = extract_maskdar(options.maskdar_raw, options.out, how, options.subjects, options.processed)
+    print(
+        f"{options.out}: {made.frames} frames of {made.subjects} subjects, from {made.intervals} intervals of "
+        f"{made.videos} videos; {options.out / 'frames.csv'} lists them"
+    )
+    if made.fewer:
+        print(f"{made.fewer} intervals hold fewer than {options.per_interval} frames that can be taken.")
+    for note in made.notes:
+        print(note)
+    return _told(made.failures)
 
 
 def _frames(options: argparse.Namespace) -> LabelledFrames:
@@ -144,6 +218,8 @@ def _frames(options: argparse.Namespace) -> LabelledFrames:
         return LabelledFrames.from_csv(options.csv, options.root)
     if options.maskdar is not None:
         return LabelledFrames.from_maskdar(options.maskdar)
+    if options.state_farm is not None:
+        return LabelledFrames.from_state_farm(options.state_farm)
     return LabelledFrames.from_simdrive()
 
 

@@ -10,7 +10,7 @@ from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from fsa_data.errors import ConfigError, UnknownNameError
 
 SETUPS = ("real_only", "fake_only", "hybrid")
-DATA = ("simdrive", "maskdar", "csv")
+DATA = ("simdrive", "maskdar", "csv", "state_farm")
 CV = ("loso", "group_kfold")
 
 

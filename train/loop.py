@@ -137,6 +137,8 @@ def load_frames(data: Data) -> LabelledFrames:
     """The labelled frames of a data set."""
     if data.name == "maskdar":
         return LabelledFrames.from_maskdar(_needed("data.root", data.root), data.condition)
+    if data.name == "state_farm":
+        return LabelledFrames.from_state_farm(_needed("data.root", data.root))
     if data.name == "csv":
         return LabelledFrames.from_csv(_needed("data.csv", data.csv), data.root)
     if data.condition not in ("unmasked", "masked"):

@@ -1,13 +1,15 @@
 """Labelled frames in: the index, the readers, and reading one frame."""
 
 from fsa_data.frames.index import LabelledFrames
-from fsa_data.frames.labels import MASKDAR, MASKDAR_CODES, LabelMap, mirror_pairs
+from fsa_data.frames.labels import MASKDAR, MASKDAR_CODES, STATE_FARM, STATE_FARM_CODES, LabelMap, mirror_pairs
 from fsa_data.frames.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, FrameRef, hash_frame, read_frame, read_image
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "MASKDAR",
     "MASKDAR_CODES",
+    "STATE_FARM",
+    "STATE_FARM_CODES",
     "VIDEO_SUFFIXES",
     "FrameRef",
     "LabelMap",

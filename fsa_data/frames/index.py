@@ -99,6 +99,23 @@ class LabelledFrames:
         return cls._from_rows(*readers.maskdar(Path(root), condition))
 
     @classmethod
+    def from_state_farm(cls, root: str | Path) -> LabelledFrames:
+        """Training frames of State Farm Distracted Driver Detection: 10 classes, a side view of each driver.
+
+        All frames of a driver are one session: neighbours in the video look alike, and only leaving out drivers is an
+        honest test. ``imgs/test`` has no labels and is not read. An image that the table does not list is no frame.
+
+        Args:
+            root: the folder with ``driver_imgs_list.csv`` (subject, classname, img) and ``imgs/train/c0`` .. ``c9``.
+
+        Raises:
+            DatasetNotFoundError: no such folder, no table in it, or an image that the table lists is missing.
+            BadTableError: a column is missing, an image is listed twice, a subject is empty.
+            UnknownNameError: a class that is not c0 .. c9.
+        """
+        return cls._from_rows(*readers.state_farm(Path(root)))
+
+    @classmethod
     def from_csv(
         cls, path: str | Path, root: str | Path | None = None, labels: LabelMap | None = None
     ) -> LabelledFrames:

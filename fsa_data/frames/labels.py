@@ -95,3 +95,28 @@ MASKDAR = LabelMap(
     ),
 )
 """The 15 actions of MaskDAR (Amparore et al., ITSC 2022), C00 to C14. Right and left are the driver's own."""
+
+STATE_FARM_CODES = tuple(f"c{i}" for i in range(10))
+"""Folder names of State Farm, in label order."""
+
+STATE_FARM = LabelMap(
+    names=(
+        "SafeDriving",
+        "TextingRight",
+        "TalkCellRight",
+        "TextingLeft",
+        "TalkCellLeft",
+        "OperateRadio",
+        "Drink",
+        "ReachBehind",
+        "HairAndMakeup",
+        "TalkPassenger",
+    ),
+    # c5, c7 and c9 turn to things and people that a mirrored car has on the wrong side: never mirrored.
+    mirror=mirror_pairs(
+        ("TextingRight", "TextingLeft"),
+        ("TalkCellRight", "TalkCellLeft"),
+        symmetric=("SafeDriving", "Drink", "HairAndMakeup"),
+    ),
+)
+"""The ten classes of State Farm Distracted Driver Detection, c0 to c9; named as in MaskDAR where they are the same."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from fsa_data.errors import BadTableError, DatasetNotFoundError, UnknownNameError
-from fsa_data.frames.labels import MASKDAR, MASKDAR_CODES, LabelMap
+from fsa_data.frames.labels import MASKDAR, MASKDAR_CODES, STATE_FARM, STATE_FARM_CODES, LabelMap
 from fsa_data.frames.media import IMAGE_SUFFIXES
+from fsa_data.frames.tables import Record, read_table
 
 REQUIRED = ("path", "subject", "label")
 _MASKDAR_FILE = re.compile(r"(?P<subject>.+)-f(?P<frame>\d+)")
@@ -62,19 +62,48 @@ def maskdar(root: Path, condition: str) -> tuple[LabelMap, list[Row]]:
     return MASKDAR, rows
 
 
+def state_farm(root: Path) -> tuple[LabelMap, list[Row]]:
+    """Rows of ``driver_imgs_list.csv``, in its order; everything of one driver is one session."""
+    listing = root / "driver_imgs_list.csv"
+    if not root.is_dir():
+        raise DatasetNotFoundError(
+            f"No State Farm folder at {root}. Expected {listing.name} and imgs/train/c0 .. c9 in it."
+        )
+    if not listing.is_file():
+        raise DatasetNotFoundError(
+            f"No {listing.name} in {root}. It says who drives in which image, and without it nobody can be left out of "
+            "training; it is part of the download. Put it beside the folder imgs."
+        )
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    for number, record in read_table(listing, ("subject", "classname", "img"), "image"):
+        where, name, code = f"{listing}, row {number}", record["img"], record["classname"]
+        if code not in STATE_FARM_CODES:
+            raise UnknownNameError(f"class in {where}:", code, STATE_FARM_CODES)
+        if not record["subject"]:
+            raise BadTableError(f"{where}: the subject is empty.")
+        first = seen.setdefault(name, number)
+        if first != number:
+            raise BadTableError(f"{where}: the image {name} is already in row {first}. Remove one of them.")
+        file = root / "imgs" / "train" / code / name
+        if not name or not file.is_file():
+            raise DatasetNotFoundError(f"{where}: no file {file}. Copy it there, or remove the row.")
+        label = STATE_FARM_CODES.index(code)
+        rows.append(Row(str(file), record["subject"], label, session=record["subject"], condition="unmasked"))
+    return STATE_FARM, rows
+
+
 def table(path: Path, root: Path | None, labels: LabelMap | None) -> tuple[LabelMap, list[Row]]:
     """Rows of a CSV, in its order."""
-    if not path.is_file():
-        raise DatasetNotFoundError(f"No CSV at {path}. It needs a header with {', '.join(REQUIRED)}.")
-    records = _records(path)
-    labels = labels or _labels_of([record["label"] for record in records])
+    records = read_table(path, REQUIRED, "frame")
+    labels = labels or _labels_of([record["label"] for _, record in records])
     index = labels.index
     if labels.names == MASKDAR.names:
         index |= {code: i for i, code in enumerate(MASKDAR_CODES)}
     base = root if root is not None else path.parent
     rows: list[Row] = []
     seen: dict[tuple[str, int], int] = {}
-    for number, record in enumerate(records, start=2):
+    for number, record in records:
         where = f"{path}, row {number}"
         if record["label"] not in index:
             raise UnknownNameError(f"label in {where}:", record["label"], labels.names)
@@ -86,25 +115,7 @@ def table(path: Path, root: Path | None, labels: LabelMap | None) -> tuple[Label
     return labels, rows
 
 
-def _records(path: Path) -> list[dict[str, str]]:
-    """The CSV's rows as dictionaries, checked for the required columns."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            # spaces around a name would make two people of one
-            records = [{key: (value or "").strip() for key, value in record.items() if key} for record in reader]
-    except UnicodeDecodeError as error:
-        raise BadTableError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        raise BadTableError(f"{path} lacks the column {', '.join(missing)}; it has {', '.join(columns) or 'none'}.")
-    if not records:
-        raise DatasetNotFoundError(f"{path} lists no frame.")
-    return records
-
-
-def _row(record: dict[str, str], base: Path, label: int, where: str) -> Row:
+def _row(record: Record, base: Path, label: int, where: str) -> Row:
     file = base / record["path"]
     if not record["path"] or not file.is_file():
         raise DatasetNotFoundError(f"{where}: no file {file}. Relative paths start from {base}.")
@@ -120,8 +131,8 @@ def _row(record: dict[str, str], base: Path, label: int, where: str) -> Row:
 
 
 def _labels_of(values: list[str]) -> LabelMap:
-    """MaskDAR's classes if all values are its codes, or all its names; else the distinct values, sorted."""
+    """MaskDAR's classes if all values are its codes or names; else the distinct values, sorted."""
     distinct = set(values)
-    if distinct <= set(MASKDAR_CODES) or distinct <= set(MASKDAR.names):
+    if distinct <= {*MASKDAR_CODES, *MASKDAR.names}:
         return MASKDAR
     return LabelMap(tuple(sorted(distinct)))

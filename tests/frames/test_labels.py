@@ -1,7 +1,7 @@
 import pytest
 
 from fsa_data.errors import ConfigError
-from fsa_data.frames import MASKDAR, MASKDAR_CODES, LabelMap, mirror_pairs
+from fsa_data.frames import MASKDAR, MASKDAR_CODES, STATE_FARM, STATE_FARM_CODES, LabelMap, mirror_pairs
 
 
 def test_maskdar_mirrors_exactly_the_four_left_right_pairs() -> None:
@@ -11,6 +11,12 @@ def test_maskdar_mirrors_exactly_the_four_left_right_pairs() -> None:
     assert all(mirror[mirror[i]] == i for i in range(15) if mirror[i] >= 0)
     assert mirror[MASKDAR.index["OperateRadio"]] == -1
     assert len(MASKDAR.names) == len(MASKDAR_CODES) == 15
+
+
+def test_state_farm_mirrors_the_hands_and_nothing_that_turns_to_the_passengers_side() -> None:
+    assert dict(zip(STATE_FARM_CODES, STATE_FARM.mirror_index, strict=True)) == {
+        **{"c0": 0, "c1": 3, "c2": 4, "c3": 1, "c4": 2, "c5": -1, "c6": 6, "c7": -1, "c8": 8, "c9": -1},
+    }
 
 
 def test_a_map_without_pairs_mirrors_nothing() -> None:

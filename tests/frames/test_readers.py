@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fsa_data.errors import BadTableError, DatasetNotFoundError, UnknownNameError
-from fsa_data.frames import MASKDAR, LabelledFrames, LabelMap, read_image
+from fsa_data.frames import MASKDAR, STATE_FARM, LabelledFrames, LabelMap, read_image
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_csv_root_may_lie_elsewhere(tmp_path: Path) -> None:
         LabelledFrames.from_csv(path)
 
 
-@pytest.mark.parametrize("values", [("C00", "C13"), ("Baseline", "LookLeft")])
+@pytest.mark.parametrize("values", [("C00", "C13"), ("Baseline", "LookLeft"), ("C00", "LookLeft")])
 def test_maskdar_labels_are_recognised_by_code_and_by_name(tmp_path: Path, values: tuple[str, str]) -> None:
     path = _csv(tmp_path, "path,subject,label", f"a.png,p1,{values[0]}", f"b.png,p2,{values[1]}")
     frames = LabelledFrames.from_csv(path)
@@ -145,3 +145,65 @@ def test_spaces_around_names_do_not_make_another_person(tmp_path: Path) -> None:
 def test_an_empty_subset_is_named(maskdar: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="no frame"):
         LabelledFrames.from_maskdar(maskdar).subset([])
+
+
+@pytest.fixture
+def state_farm(tmp_path: Path) -> Path:
+    root = tmp_path / "state_farm"
+    lines = ["subject,classname,img"]
+    for i, (subject, code) in enumerate([("p002", "c0"), ("p002", "c3"), ("p012", "c9"), ("p012", "c1")]):
+        folder = root / "imgs" / "train" / code
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"img_{i}.jpg"), np.full((6, 8, 3), 40 * i, np.uint8))
+        lines.append(f"{subject},{code},img_{i}.jpg")
+    (root / "driver_imgs_list.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_state_farm(state_farm: Path) -> None:
+    frames = LabelledFrames.from_state_farm(state_farm)
+    assert frames.subject.tolist() == ["p002", "p002", "p012", "p012"]
+    assert frames.label.tolist() == [0, 3, 9, 1]
+    assert frames.labels is STATE_FARM
+    assert [int(frames.read(i).mean().round()) for i in range(4)] == [0, 40, 80, 120]
+    assert set(zip(frames.subject, frames.session, strict=True)) == {("p002", "p002"), ("p012", "p012")}
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "match"),
+    [
+        ("p002,c0,img_9.jpg", DatasetNotFoundError, r"row 6: no file .*c0/img_9\.jpg"),
+        ("p002,c10,img_9.jpg", UnknownNameError, r"row 6: 'c10'"),
+        ("p002,c0,img_0.jpg", BadTableError, r"row 6: the image img_0\.jpg is already in row 2"),
+        (",c0,img_0.jpg", BadTableError, "row 6: the subject is empty"),
+        ("p002,c0,", DatasetNotFoundError, "row 6: no file"),
+    ],
+)
+def test_a_row_of_state_farm_that_cannot_be_used_is_named(state_farm: Path, line: str, error: type, match: str) -> None:
+    with (state_farm / "driver_imgs_list.csv").open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(error, match=match):
+        LabelledFrames.from_state_farm(state_farm)
+
+
+def test_state_farm_without_its_table_or_folder(state_farm: Path) -> None:
+    (state_farm / "driver_imgs_list.csv").unlink()
+    with pytest.raises(DatasetNotFoundError, match=r"No driver_imgs_list\.csv in .*who drives"):
+        LabelledFrames.from_state_farm(state_farm)
+    with pytest.raises(DatasetNotFoundError, match="No State Farm folder at nowhere"):
+        LabelledFrames.from_state_farm("nowhere")
+
+
+def test_rows_are_numbered_as_an_editor_shows_them(tmp_path: Path) -> None:
+    path = _csv(tmp_path, "path, subject ,label", "", "a.png,p1,x", "", "", "c.png,p1,x")
+    with pytest.raises(DatasetNotFoundError, match="row 6: no file"):
+        LabelledFrames.from_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "match"),
+    [("path;subject;label", "Separate the columns by commas"), ("path,subject,label,path", "column path twice")],
+)
+def test_a_header_that_cannot_be_used_says_why(tmp_path: Path, header: str, match: str) -> None:
+    with pytest.raises(BadTableError, match=match):
+        LabelledFrames.from_csv(_csv(tmp_path, header, "a.png,p1,x,b.png"))

@@ -5,14 +5,15 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from fsa_data.errors import ConfigError, FsaError
+from fsa_data.errors import ConfigError, DatasetNotFoundError, FsaError
 from train.config import Config, flat, from_hydra
 from train.explain import register_schema
+from train.loop import load_frames
 from train.run import CONFIGS
 
 FILES = sorted(path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.glob("*/*.yaml"))
 PRESETS = ("experiment", "debug")
-NEEDED = {"data/maskdar": ["data.root=d"], "data/csv": ["data.csv=f"]}
+NEEDED = {"data/maskdar": ["data.root=d"], "data/csv": ["data.csv=f"], "data/state_farm": ["data.root=d"]}
 
 
 def composed(*overrides):
@@ -43,7 +44,7 @@ def test_every_file_and_every_key_has_a_comment(file):
 def test_there_are_the_documented_choices():
     wanted = {
         "setup": {"real_only", "fake_only", "hybrid"},
-        "data": {"simdrive", "maskdar", "csv"},
+        "data": {"simdrive", "maskdar", "csv", "state_farm"},
         "model": {"efficientnet_b1", "efficientnet_lite1"},
         "cv": {"loso", "group_kfold"},
         "trainer": {"auto", "cpu", "gpu", "ddp"},
@@ -72,6 +73,19 @@ def test_other_data_start_from_imagenet():
     config = from_hydra(composed("data=maskdar", "data.root=d"))
     assert config.model.init == "imagenet"
     assert config.fit.image_size == 240
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data=state_farm", "data.root=nowhere"], "No State Farm folder at nowhere"),
+        (["data=maskdar", "data.root=nowhere"], "No MaskDAR folder at nowhere"),
+        (["data=csv", "data.csv=nowhere"], "No CSV at nowhere"),
+    ],
+)
+def test_each_data_set_has_its_reader(words, message):
+    with pytest.raises(DatasetNotFoundError, match=message):
+        load_frames(from_hydra(composed(*words)).data)
 
 
 def test_the_thesis_preset():
