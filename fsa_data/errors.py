@@ -62,6 +62,10 @@ class StoreWriteError(FsaError, OSError):
     """The store cannot be written: read-only, or the disk is full."""
 
 
+class OutputError(FsaError, OSError):
+    """A result cannot be written: the folder is read-only, or the disk is full."""
+
+
 class WorkerDiedError(FsaError, RuntimeError):
     """A worker process ended without being asked to; what it had sealed is kept."""
 
