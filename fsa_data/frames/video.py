@@ -221,7 +221,7 @@ class VideoWriter:
         if like.pixel_aspect:
             context.sample_aspect_ratio = like.pixel_aspect
         vp9 = {"crf": "20", "b": "0", "row-mt": "1", "cpu-used": "4", "auto-alt-ref": "0", "lag-in-frames": "0"}
-        context.options = vp9 if kind == "webm" else {"crf": QUALITY, "bf": "0"}
+        context.options = vp9 if kind == "webm" else {"crf": QUALITY, "bf": "0", "preset": "veryfast"}
         return stream
 
     def write(self, image: Image, pts: int, duration: int = 0) -> None:
