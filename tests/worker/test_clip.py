@@ -51,9 +51,10 @@ def couple(tmp_path_factory):
 @pytest.fixture
 def swap(landmarker, tmp_path):
     def run(target, out="out", source="portraits", engine="mesh_warp", **options):
-        loaded = load_source(source) if isinstance(source, str) else source
         where = tmp_path / out
-        return swap_clip(target, where, loaded, load_engine(engine), landmarker, progress=False, **options), where
+        return swap_clip(
+            target, where, load_source(source), load_engine(engine), landmarker, progress=False, **options
+        ), where
 
     return run
 
@@ -74,6 +75,15 @@ class Stubborn:
         if self.fails(frame):
             raise RuntimeError("out of paint")
         return self.inner.swap(frame, target, donors, params)
+
+
+class Fickle(Stubborn):
+    """Would put another identity on every frame if it were asked to choose."""
+
+    def swap(self, frame, target, donors, params):
+        names = sorted({donor.identity for donor in donors})
+        chosen = names[int(frame.sum()) % len(names)]
+        return self.inner.swap(frame, target, [donor for donor in donors if donor.identity == chosen], params)
 
 
 # --- pixels
@@ -100,7 +110,7 @@ def test_outside_the_patch_every_pixel_is_the_input_s(swap, clip, landmarker):
 
 
 def test_the_identity_stays_over_a_gap(swap, clip):
-    _, out = swap(clip, source="simdrive", seed=3)
+    _, out = swap(clip, source="simdrive", engine=Fickle(None))
     assert len({row["source_identity"] for row in table(out / "swaps.csv") if row["swapped"] == "1"}) == 1
 
 
@@ -177,19 +187,30 @@ def test_a_frame_on_which_the_engine_fails_stays_and_is_told(swap, clip):
 
 
 def test_two_people_wear_one_identity_each_throughout(swap, couple):
-    report, out = swap(couple, source="simdrive")
+    report, out = swap(couple, source=["simdrive", "portraits"], engine=Fickle(None))
     assert report.swapped == 12
     rows = table(out / "swaps.csv")
     assert [row["frame"] for row in rows] == [str(i) for i in range(6) for _ in range(2)]
     worn = [{row["source_identity"] for row in rows if (int(row["x"]) < SIZE) == left} for left in (True, False)]
     assert [len(one) for one in worn] == [1, 1]
     assert worn[0] != worn[1]
+    assert worn == [{row["source_identity"] for row in rows[i::2]} for i in (0, 1)]
     for i, (old, new) in enumerate(zip(frames(couple), frames(out), strict=True)):
         change = (old != new).any(axis=2)
         for x, y, w, h in boxes(rows[2 * i : 2 * i + 2]):
             assert change[y : y + h, x : x + w].mean() > 0.3
             change[y : y + h, x : x + w] = False
         assert not change.any()
+
+
+def test_people_seen_together_wear_different_faces_as_long_as_there_are_any(swap, couple, tmp_path):
+    picture = _png(tmp_path / "couple.png", frames(couple)[0])
+    for target in (couple, picture):
+        for seed in range(4):
+            _, out = swap(target, f"{target.stem}{seed}", seed=seed)
+            assert len({row["source_identity"] for row in table(out / "swaps.csv")}) == 2
+    _, out = swap(couple, "one", subject="portrait-2")
+    assert {row["source_identity"] for row in table(out / "swaps.csv")} == {"portrait-1"}
 
 
 @pytest.mark.parametrize(("who", "left"), [("left", True), ("right", False), ("largest", False), (1, True), (2, False)])

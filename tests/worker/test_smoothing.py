@@ -76,6 +76,7 @@ def patch():
 
 def test_a_shift_moves_the_mean_and_no_pixel_that_was_unchanged(patch):
     below, above = patch
+    above[30, 25] = below[30, 25]  # equal by chance, in the middle of the change
     shifted = shift_colour(below, above, np.array([4, 0, 0], np.float32))
     np.testing.assert_array_equal(shifted[~changed(below, above)], below[~changed(below, above)])
     assert 2.5 < (mean_offset(below, shifted) - mean_offset(below, above))[0] < 4.2
