@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fsa: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        print("fsa: interrupted; what is finished is kept; give the same command again to go on.", file=sys.stderr)
+        print(f"fsa: interrupted; {options.interrupted}.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="fsa", description="Face-swap data augmentation for driver action recognition."
     )
     parser.add_argument("--version", action="version", version=f"fsa-data {fsa_data.__version__}")
+    parser.set_defaults(interrupted="nothing was written")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_swap(commands)
     _add_materialise(commands)
     _add_extract(commands)
     _add_cache(commands)
@@ -72,13 +74,7 @@ def _add_materialise(commands: Any) -> None:
     )
     data.add_argument("--simdrive", action="store_true", help="the embedded procedural drivers")
     command.add_argument("--root", type=Path, metavar="DIR", help="what the CSV's relative paths start from")
-    command.add_argument(
-        "-s", "--source", action="append", required=True, help="whose faces to put on; give it again to mix several"
-    )
-    command.add_argument("--source-option", action="append", default=[], metavar="KEY=VALUE")
-    command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
-    command.add_argument("--engine-option", action="append", default=[], metavar="KEY=VALUE")
-    command.add_argument("--merge-option", action="append", default=[], metavar="KEY=VALUE")
+    _add_swapping(command)
     command.add_argument("--store", type=Path, required=True, metavar="DIR", help="where the swaps are kept")
     command.add_argument(
         "--working-size",
@@ -88,10 +84,45 @@ def _add_materialise(commands: Any) -> None:
         help="short side in pixels, HxW, or 'native' (default: %(default)s)",
     )
     command.add_argument("--fakes-per-frame", type=int, default=1, metavar="N")
-    command.add_argument("--seed", type=int, default=0)
     command.add_argument("--identity-map", type=Path, metavar="FILE", help="CSV: identity,person")
     command.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as help)")
-    command.set_defaults(run=_materialise)
+    kept = "what was sealed is kept, and the same command goes on from there"
+    command.set_defaults(run=_materialise, interrupted=kept)
+
+
+def _add_swapping(command: Any) -> None:
+    """What every command that swaps takes: whose faces, and how."""
+    command.add_argument(
+        "-s", "--source", action="append", required=True, help="whose faces to put on; give it again to mix several"
+    )
+    command.add_argument("--source-option", action="append", default=[], metavar="KEY=VALUE")
+    command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
+    command.add_argument("--engine-option", action="append", default=[], metavar="KEY=VALUE")
+    command.add_argument("--merge-option", action="append", default=[], metavar="KEY=VALUE")
+    command.add_argument("--seed", type=int, default=0)
+
+
+def _add_swap(commands: Any) -> None:
+    text = "put new faces on the people of a video, a picture or a folder of pictures"
+    command = commands.add_parser("swap", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    _add_swapping(command)
+    command.add_argument("-d", "--target", type=Path, required=True, metavar="VIDEO|IMAGE|DIR", help="whose to replace")
+    command.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE|DIR",
+        help="a file of the same kind, or a folder (a name without an ending) for lossless PNG; tables lie beside it",
+    )
+    command.add_argument(
+        "--who", default="all", help="all, largest, left, right, or a number from the left, from 1 (default: all)"
+    )
+    command.add_argument("--subject", default="", metavar="NAME", help="identity of the source never to put on")
+    command.add_argument("--no-smooth", action="store_true", help="every frame of a video by itself")
+    command.add_argument("--mask-video", action="store_true", help="write the changed region as well")
+    command.add_argument("--overwrite", action="store_true", help="replace a former result")
+    command.set_defaults(run=_swap)
 
 
 def _add_extract(commands: Any) -> None:
@@ -142,6 +173,44 @@ def _add_cache(commands: Any) -> None:
         command.set_defaults(run=run)
 
 
+def _swap(options: argparse.Namespace) -> int:
+    from fsa_data.engines import load_engine
+    from fsa_data.sources import load_source
+    from fsa_data.worker import parse_who, swap_clip
+
+    report = swap_clip(
+        options.target,
+        options.out,
+        load_source(options.source, _pairs(options.source_option)),
+        load_engine(options.engine, _pairs(options.engine_option), _pairs(options.merge_option)),
+        seed=options.seed,
+        who=parse_who(options.who),
+        smooth=not options.no_smooth,
+        masks=options.mask_video,
+        subject=options.subject,
+        overwrite=options.overwrite,
+    )
+    print(
+        f"{options.out}: {report.swapped} faces replaced in {report.frames_swapped} of {report.frames} frames"
+        f"{_listed('; left as they are: ', report.by_reason)}, {report.seconds:.1f} s"
+    )
+    return _print_failures(report.failures)
+
+
+def _listed(before: str, counts: Mapping[str, int], after: str = "") -> str:
+    """``before``, every reason with its count, ``after``; empty if there is none."""
+    return f"{before}{', '.join(f'{reason} {count}' for reason, count in counts.items())}{after}" if counts else ""
+
+
+def _print_failures(failures: Sequence[str]) -> int:
+    """List what failed, not all of it if it is much; returns the exit code."""
+    for failure in failures[:SHOWN_FAILURES]:
+        print(f"failed: {failure}", file=sys.stderr)
+    if len(failures) > SHOWN_FAILURES:
+        print(f"failed: ... and {len(failures) - SHOWN_FAILURES} more", file=sys.stderr)
+    return FAILURES if failures else DONE
+
+
 def _materialise(options: argparse.Namespace) -> int:
     from fsa_data.engines import load_engine
     from fsa_data.sources import load_source
@@ -161,21 +230,11 @@ def _materialise(options: argparse.Namespace) -> int:
         identity_map=identities,
         workers="auto" if options.workers is None else options.workers,
     )
-    reasons = ", ".join(f"{reason} {count}" for reason, count in report.by_reason.items())
     print(
         f"{options.store}: {report.made} swaps made, {report.reused} reused, {report.skipped} frames without one"
-        f"{f' ({reasons})' if reasons else ''}, {report.seconds:.1f} s"
+        f"{_listed(' (', report.by_reason, ')')}, {report.seconds:.1f} s"
     )
-    return _told(report.failures)
-
-
-def _told(failures: Sequence[str]) -> int:
-    """List what failed; returns the exit code."""
-    for failure in failures[:SHOWN_FAILURES]:
-        print(f"failed: {failure}", file=sys.stderr)
-    if len(failures) > SHOWN_FAILURES:
-        print(f"failed: ... and {len(failures) - SHOWN_FAILURES} more", file=sys.stderr)
-    return FAILURES if failures else DONE
+    return _print_failures(report.failures)
 
 
 def _extract(options: argparse.Namespace) -> int:
@@ -206,7 +265,7 @@ def _extract(options: argparse.Namespace) -> int:
         print(f"{made.fewer} intervals hold fewer than {options.per_interval} frames that can be taken.")
     for note in made.notes:
         print(note)
-    return _told(made.failures)
+    return _print_failures(made.failures)
 
 
 def _frames(options: argparse.Namespace) -> LabelledFrames:

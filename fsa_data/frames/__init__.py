@@ -3,8 +3,10 @@
 from fsa_data.frames.index import LabelledFrames
 from fsa_data.frames.labels import MASKDAR, MASKDAR_CODES, STATE_FARM, STATE_FARM_CODES, LabelMap, mirror_pairs
 from fsa_data.frames.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, FrameRef, hash_frame, read_frame, read_image
+from fsa_data.frames.video import CONTAINERS, VideoFrame, VideoInfo, VideoWriter, decode_video, describe_video
 
 __all__ = [
+    "CONTAINERS",
     "IMAGE_SUFFIXES",
     "MASKDAR",
     "MASKDAR_CODES",
@@ -14,6 +16,11 @@ __all__ = [
     "FrameRef",
     "LabelMap",
     "LabelledFrames",
+    "VideoFrame",
+    "VideoInfo",
+    "VideoWriter",
+    "decode_video",
+    "describe_video",
     "hash_frame",
     "mirror_pairs",
     "read_frame",

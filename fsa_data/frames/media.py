@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
 from fsa_data.errors import BadImageError, BadVideoError, DatasetNotFoundError
+from fsa_data.frames.video import decode_video
 from fsa_data.types import Image
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
@@ -136,18 +136,8 @@ class _Video:
         self._restart()
 
     def _restart(self) -> None:
-        if not Path(self._path).is_file():
-            raise DatasetNotFoundError(f"Cannot read the video {self._path}: no such file.")
         self._next = 0
-        self._frames = self._decode()
-
-    def _decode(self) -> Iterator[Image]:
-        try:
-            with av.open(self._path) as container:
-                for frame in container.decode(video=0):
-                    yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        except (av.FFmpegError, IndexError) as error:
-            raise BadVideoError(f"{self._path} cannot be decoded as a video at frame {self._next}: {error}.") from error
+        self._frames = (frame.image for frame in decode_video(self._path))
 
     def frame(self, index: int) -> Image:
         """Frame number ``index``, ``(H, W, 3)`` uint8 RGB."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data.errors import BadVideoError, ConfigError, DatasetNotFoundError
+from fsa_data.frames.video import upright
 from fsa_data.types import Image
 
 
@@ -151,7 +152,7 @@ def frames_at(timeline: Timeline, numbers: Collection[int]) -> Iterator[tuple[in
                 number = wanted.get(-1 if frame.pts is None else frame.pts)
                 if number is not None and not frame.is_corrupt:
                     del wanted[frame.pts]
-                    yield number, _upright(frame)
+                    yield number, upright(frame)
                 if not wanted:
                     return
     except av.FFmpegError as error:
@@ -181,9 +182,3 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
             yield from packet.decode()
         except av.InvalidDataError:
             continue  # a damaged packet; whoever needs its frame misses it
-
-
-def _upright(frame: Any) -> Image:
-    """Pixels, turned as the file notes (phones do that)."""
-    image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))

@@ -1,22 +1,28 @@
-"""Making many: the plan, the worker processes, materialise."""
+"""Making many: the plan, the worker processes, materialise; and swapping a clip."""
 
+from fsa_data.worker.clip import ClipReport, swap_clip
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
+from fsa_data.worker.tracks import Who, parse_who
 from fsa_data.worker.working import WorkingSize, checked_size, working_frame
 
 __all__ = [
     "KEY_VERSION",
+    "ClipReport",
     "IdentityMap",
     "MaterialiseReport",
     "Plan",
     "Recipe",
+    "Who",
     "WorkingSize",
     "checked_size",
     "load_identity_map",
     "materialise",
     "materialise_plan",
+    "parse_who",
     "person_of",
     "plan",
+    "swap_clip",
     "working_frame",
 ]

@@ -352,5 +352,6 @@ def _report(
         seconds=seconds,
         frames_decoded=sum(one.decoded for one in done),
         faces_detected=sum(one.detected for one in done),
-        failures=tuple(dict.fromkeys(f"{frames.ref(one.index)}: {one.error}" for one in done if one.error)),
+        # a frame may have been looked at for a reference first, and have failed then, too
+        failures=tuple({one.index: f"{frames.ref(one.index)}: {one.error}" for one in done if one.error}.values()),
     )
