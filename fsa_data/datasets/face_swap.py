@@ -14,6 +14,7 @@ from fsa_data.faces import load_landmarker
 from fsa_data.sources import find_faces, load_source
 from fsa_data.types import Landmarker, Source, SourceFace, SwapEngine, paste
 
+
 class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     """Puts another face on the largest face of an image, with probability ``p``; everything else stays as it is.
 

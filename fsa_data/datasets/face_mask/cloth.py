@@ -16,6 +16,9 @@ from fsa_data.types import Floats, Ints, Json
 ROWS, COLUMNS = 49, 73
 _LOOP_CM = 0.10  # half the width of an ear loop
 _LOOP_SIDES, _LOOP_STEPS = 6, 16
+LOOPS, LOOP_RING = 4, _LOOP_SIDES + 1
+"""Strands of the ear loops, and vertices around each; the last repeats the first."""
+
 _EAR = ((2.7, 1.52), (-2.1, 1.50))  # height and direction in which the loops vanish behind the ear
 
 
@@ -55,14 +58,14 @@ def put_on(head: Head, skin: Wrap, params: Json) -> Cloth:
     u = np.broadcast_to(np.linspace(-1, 1, COLUMNS, dtype=np.float32), (ROWS, COLUMNS))
     v = np.broadcast_to(np.linspace(0, 1, ROWS, dtype=np.float32)[:, None], (ROWS, COLUMNS))
     aside = np.abs(u)
-    top = shape.top + float(params["lift"]) + (shape.top_side - shape.top) * aside**shape.top_bend
+    top = shape.top + float(params["lift_cm"]) + (shape.top_side - shape.top) * aside**shape.top_bend
     bottom = shape.bottom + (shape.bottom_side - shape.bottom) * aside**shape.bottom_bend
-    tilt = float(params["tilt"]) * u
+    tilt = float(params["tilt_cm"]) * u
     y = head.height(np.asarray(top + tilt, np.float32))
     y = np.asarray(y + (head.height(np.asarray(bottom + tilt, np.float32)) - y) * v, np.float32)
     turn = np.asarray(u * shape.turn, np.float32)
     face, under = np.moveaxis(skin.at(turn, y)[..., :2], -1, 0)
-    curl = smooth(cv2.GaussianBlur(under, (0, 0), 1.0), 0.1, 1.1)
+    curl = np.asarray(np.square(np.clip(cv2.GaussianBlur(under, (0, 0), 1.0) / 0.8, 0, 1)), np.float32)
     radius = _taut(np.ascontiguousarray(face), np.ascontiguousarray(y))
     radius = np.maximum(cv2.GaussianBlur(radius, (0, 0), 1.6, borderType=cv2.BORDER_REPLICATE), face)
     radius = cv2.GaussianBlur(radius, (0, 0), 0.8, borderType=cv2.BORDER_REPLICATE) + np.float32(shape.gap)
@@ -120,15 +123,15 @@ def _loop(skin: Wrap, start: tuple[float, float], end: tuple[float, float], radi
     outward = np.stack([np.sin(turn), np.zeros_like(turn), np.cos(turn)], axis=1)
     beside = np.cross(forward, outward)
     beside /= np.linalg.norm(beside, axis=1, keepdims=True)
-    angle = np.arange(_LOOP_SIDES + 1) * (2 * np.pi / _LOOP_SIDES)
+    angle = np.arange(LOOP_RING) * (2 * np.pi / _LOOP_SIDES)
     ring = np.cos(angle)[:, None] * beside[:, None] + 0.6 * np.sin(angle)[:, None] * outward[:, None]
     points = (centre[:, None] + _LOOP_CM * ring).reshape(-1, 3).astype(np.float32)
     uv = np.zeros((len(points), 2), np.float32)
     return _Piece(
         points,
-        _grid_triangles(_LOOP_STEPS, _LOOP_SIDES + 1),
+        _grid_triangles(_LOOP_STEPS, LOOP_RING),
         uv,
-        np.repeat(turn, _LOOP_SIDES + 1),
+        np.repeat(turn, LOOP_RING),
         np.zeros(len(points), np.float32),
     )
 

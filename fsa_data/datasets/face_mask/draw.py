@@ -1,17 +1,17 @@
-"""Drawing a mask into a frame: what is drawn by lot, and the pure function that applies it."""
+"""Drawing a mask into a frame: a pure function of the frame, the face in it, and what was drawn about the mask."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data import mesh
-from fsa_data.datasets.face_mask.cloth import Cloth, normals, put_on
+from fsa_data.datasets.face_mask.camera import dark_lines, grain, not_skin, read_camera
+from fsa_data.datasets.face_mask.cloth import LOOP_RING, LOOPS, Cloth, normals, put_on
 from fsa_data.datasets.face_mask.head import Head, read_head, wrap
 from fsa_data.datasets.face_mask.light import SHOULDER, Light, read_light, relative_light, to_linear, to_srgb
 from fsa_data.datasets.face_mask.shapes import spread_out
@@ -39,7 +39,7 @@ class Worn:
     box: Box
     patch: Image
     alpha: Floats
-    touched: Any
+    touched: NDArray[np.bool_]
 
 
 def wear(frame: Image, face: Face, params: Json) -> Worn | None:
@@ -60,18 +60,20 @@ def wear(frame: Image, face: Face, params: Json) -> Worn | None:
     facing = normals(turned, surface().triangles)
     weight = np.asarray(surface().skin * np.clip(facing[:, 2], 0, 1), np.float32)
     light = read_light(frame, canvas.tone, ratio, weight, facing)
-    local = np.clip(ratio / light.on(facing), 0.6, 1.6)
-    skin = wrap(head, local[:, None])
+    skin = wrap(head, np.column_stack([np.clip(ratio / light.on(facing), 0.6, 1.6), canvas.base]))
     cloth = put_on(head, skin, params)
-    shade = _shade(cloth, head, light, skin.at(cloth.turn[None], cloth.points_cm[None, :, 1])[0, :, 2])
+    local = skin.at(cloth.turn[None], cloth.points_cm[None, :, 1])[0, :, 2:]
     points = head.to_px(cloth.points_cm)
     margin = 0.04 * canvas.size_px + 2
     low, high = points[:, :2].min(axis=0) - margin, points[:, :2].max(axis=0) + margin
     box = Box.around(np.stack([low, high])).clipped(*frame.shape[:2])
     if not box.area:
         return None
-    colour, alpha = _render(canvas, head, cloth, points, shade, light, box, params)
-    return _composed(frame, canvas, box, colour, alpha, params)
+    shade = _shade(cloth, head, light, local[:, 0])
+    seen = _seen(frame, canvas, cloth, points, local[:, 1:])
+    white = np.asarray(light.colour * float(params["exposure"]), np.float32)
+    drawn = _render(canvas, head, cloth, points, np.column_stack([seen, shade, local[:, 1]]), white, box, params)
+    return _composed(frame, canvas, box, drawn, params)
 
 
 def _shade(cloth: Cloth, head: Head, light: Light, local: Floats) -> Floats:
@@ -82,137 +84,138 @@ def _shade(cloth: Cloth, head: Head, light: Light, local: Floats) -> Floats:
     return np.asarray(light.on(turned) * local * above * hollow, np.float32)
 
 
+def _seen(frame: Image, canvas: Canvas, cloth: Cloth, points: Floats, base: Floats) -> Floats:
+    """How much of each vertex shows, ``(N,)`` float32: loops vanish for good where they run under hair."""
+    seen = np.ones(len(points), np.float32)
+    loops = points[cloth.loop > 0].reshape(LOOPS, -1, LOOP_RING, 3)[:, :, :-1].mean(axis=2)
+    place = np.ascontiguousarray(loops[..., :2], np.float32)
+    blurred = np.asarray(cv2.GaussianBlur(canvas.image, (0, 0), max(0.8, 0.008 * canvas.size_px)), np.uint8)
+    colours = mesh.sample(blurred, place - np.array([canvas.box.x, canvas.box.y], np.float32))
+    skin = base[cloth.loop > 0].reshape(LOOPS, -1, LOOP_RING, 3)[:, :, 0]
+    hidden = cv2.blur(not_skin(colours, np.ascontiguousarray(skin)), (3, 1), borderType=cv2.BORDER_REPLICATE)
+    seen[cloth.loop > 0] = np.repeat(1 - np.maximum.accumulate(hidden, axis=1), LOOP_RING, axis=1).ravel()
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What was drawn into a rectangle.
+
+    Attributes:
+        colour: ``(h, w, 3)`` linear light, times coverage.
+        alpha: ``(h, w)`` coverage.
+        below: ``(h, w, 3)`` place u, v and slow lightness of the skin below, times coverage.
+    """
+
+    colour: Floats
+    alpha: Floats
+    below: Floats
+
+
 def _render(
-    canvas: Canvas, head: Head, cloth: Cloth, points: Floats, shade: Floats, light: Light, box: Box, params: Json
-) -> tuple[Floats, Floats]:
-    """Linear colour times coverage ``(h, w, 3)``, and coverage ``(h, w)``."""
+    canvas: Canvas, head: Head, cloth: Cloth, points: Floats, lit: Floats, white: Floats, box: Box, params: Json
+) -> _Drawn:
+    """Draw finely and average."""
     fine = 4 if canvas.size_px < 120 else 3 if canvas.size_px < 260 else 2
     face = canvas.points_px.copy()
     face[:, 2] += _BEHIND_CM * head.px_per_cm
     everything = np.concatenate([face, points]) * np.float32(fine)
     inner = surface().triangles
     triangles = np.concatenate([inner, cloth.triangles + len(face)]).astype(np.int32)
-    fragments = mesh.rasterise(
-        everything, triangles, Box(fine * box.x, fine * box.y, fine * box.w, fine * box.h), cull="back"
+    fine_box = Box(fine * box.x, fine * box.y, fine * box.w, fine * box.h)
+    fragments = mesh.rasterise(everything, triangles, fine_box, cull="back")
+    columns = np.column_stack([cloth.uv, cloth.loop, lit])
+    columns = np.concatenate([np.zeros((len(face), columns.shape[1])), columns]).astype(np.float32)
+    values = mesh.interpolate(fragments, triangles, columns)
+    drawn = _Drawn(
+        np.zeros((box.h, box.w, 3), np.float32),
+        np.zeros((box.h, box.w), np.float32),
+        np.zeros((box.h, box.w, 3), np.float32),
     )
-    columns = np.column_stack([cloth.uv, shade, cloth.loop])
-    values = mesh.interpolate(
-        fragments, triangles, np.concatenate([np.zeros((len(face), 4), np.float32), columns]).astype(np.float32)
-    )
-    colour = np.zeros((box.h, box.w, 3), np.float32)
-    alpha = np.zeros((box.h, box.w), np.float32)
     string = to_linear(np.array(params["loops"], np.float32))
-    white = np.asarray(light.colour * float(params["exposure"]), np.float32)
-    _gather(fragments.triangle, len(inner), values, spread_out(params), string, white, fine, colour, alpha)
-    return colour, alpha
+    shown = np.asarray(fragments.triangle >= len(inner))
+    _gather(shown, values, spread_out(params), string, white, fine, drawn.colour, drawn.alpha, drawn.below)
+    return drawn
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(triangle, first, values, flat, string, white, fine, colour, alpha):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Colour each fine pixel of the mask and average them; ``values`` are u, v, light, loop."""
+def _gather(shown, values, flat, string, white, fine, colour, alpha, below):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Colour each fine pixel and average them; ``values`` are u, v, loop, seen, light, lightness of the skin."""
     rows, columns = flat.shape[:2]
     share = np.float32(1 / (fine * fine))
-    for row in range(triangle.shape[0]):
-        for column in range(triangle.shape[1]):
-            if triangle[row, column] < first:
+    for row in range(shown.shape[0]):
+        for column in range(shown.shape[1]):
+            if not shown[row, column]:
                 continue
-            u, v, light, loop = values[row, column]
+            u, v, loop, seen, light = values[row, column, :5]
+            part = share * seen
             x = min(max((u + 1) / 2 * columns - np.float32(0.5), np.float32(0)), np.float32(columns - 1.001))
             y = min(max(v * rows - np.float32(0.5), np.float32(0)), np.float32(rows - 1.001))
             x0, y0 = int(x), int(y)
             fx, fy = x - x0, y - y0
-            to = (row // fine, column // fine)
+            i, j = row // fine, column // fine
             for k in range(3):
                 upper = flat[y0, x0, k] * (1 - fx) + flat[y0, x0 + 1, k] * fx
                 lower = flat[y0 + 1, x0, k] * (1 - fx) + flat[y0 + 1, x0 + 1, k] * fx
-                shown = string[k] if loop > 0.5 else upper * (1 - fy) + lower * fy
-                lit = shown * light * white[k]
+                own = string[k] if loop > 0.5 else upper * (1 - fy) + lower * fy
+                lit = own * light * white[k]
                 if lit > SHOULDER:  # compressed before averaging, else edges of bright cloth turn jagged
                     lit = SHOULDER + (1 - SHOULDER) * (1 - np.exp(-(lit - SHOULDER) / (1 - SHOULDER)))
-                colour[to[0], to[1], k] += np.float32(lit) * share
-            alpha[to[0], to[1]] += share
+                colour[i, j, k] += np.float32(lit) * part
+            below[i, j, 0] += u * part
+            below[i, j, 1] += v * part
+            below[i, j, 2] += values[row, column, 5] * part
+            alpha[i, j] += part
 
 
-def _composed(frame: Image, canvas: Canvas, box: Box, colour: Floats, alpha: Floats, params: Json) -> Worn:
+def _composed(frame: Image, canvas: Canvas, box: Box, drawn: _Drawn, params: Json) -> Worn:
+    """The mask over the frame, as blurred and grainy as the face, behind hair and spectacles."""
     own = np.ascontiguousarray(frame[box.slices])
-    shadow = _contact(canvas, box, alpha)
-    solid = np.maximum(alpha, 1e-6)[..., None]
-    drawn = to_srgb(np.asarray(colour / solid, np.float32))
+    camera = read_camera(canvas)
+    face = mesh.rasterise(canvas.points_px, surface().triangles, box, cull="back").triangle >= 0
+    shown = 1 - _in_front(own, face, drawn, canvas.size_px)
+    colour = np.asarray(drawn.colour * shown[..., None], np.float32)
+    alpha = np.asarray(drawn.alpha * shown, np.float32)
+    if camera.blur_px > 0.2:
+        colour, alpha = _blurred(colour, camera.blur_px), _blurred(alpha, camera.blur_px)
+        alpha = np.asarray(np.where(alpha < 1 / 512, 0, alpha), np.float32)
+    shadow = _contact(canvas.size_px, face, alpha)
+    cloth = to_srgb(np.asarray(colour / np.maximum(alpha, 1e-6)[..., None], np.float32))
+    cloth = cloth + grain(alpha.shape, 0.7 * camera.grain, int(params["seed"]))[..., None]
     under = own * (1 - shadow[..., None])
-    mixed = under + alpha[..., None] * (drawn - under)
+    mixed = under + alpha[..., None] * (cloth - under)
     touched = (alpha > 0) | (shadow > 0)
     patch = np.where(touched[..., None], np.clip(mixed + 0.5, 0, 255), own).astype(np.uint8)
     return Worn(box, patch, alpha, touched)
 
 
-def _contact(canvas: Canvas, box: Box, alpha: Floats) -> Floats:
+def _blurred(values: Floats, sigma_px: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32)
+
+
+def _in_front(own: Image, face: NDArray[np.bool_], drawn: _Drawn, size_px: float) -> Floats:
+    """Rims of glasses, and hair, that come down over the upper edge, ``(h, w)`` float32 in 0..1.
+
+    Dark things that lie for the most part below the edge (nostrils, folds of the skin, a beard) are covered.
+    """
+    u, v, base = np.moveaxis(drawn.below[..., :3] / np.maximum(drawn.alpha, 1e-6)[..., None], -1, 0)
+    covered = drawn.alpha > 0.5
+    if not covered.any():
+        return np.zeros_like(drawn.alpha)
+    # beside the mask its skin is the nearest known
+    dark = dark_lines(own, np.where(covered, base, np.median(base[covered])), size_px)
+    band = ~covered | ((v < 0.28) & (np.abs(u) < 0.8))
+    parts, labels = cv2.connectedComponents(((dark > 0.3) & band & face).astype(np.uint8), connectivity=8)
+    outside, inside = (np.bincount(labels[where], minlength=parts) for where in (~covered, covered))
+    from_above = outside > inside
+    from_above[0] = False
+    return np.asarray(dark * from_above[labels] * covered, np.float32)
+
+
+def _contact(size_px: float, face: NDArray[np.bool_], alpha: Floats) -> Floats:
     """Soft shadow on the face just beside the mask, ``(h, w)`` float32 in 0..1."""
-    sigma = max(0.8, 0.018 * canvas.size_px)
-    near = cv2.GaussianBlur(alpha, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    near = np.clip((near - 0.04) / 0.96, 0, 1)
-    face = mesh.rasterise(canvas.points_px, surface().triangles, box, cull="back").triangle >= 0
+    sigma = max(0.8, 0.018 * size_px)
+    blurred = cv2.GaussianBlur(alpha, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    near = np.clip((blurred - 0.04) / 0.96, 0, 1)
     inside = cv2.GaussianBlur(face.astype(np.float32), (0, 0), 0.7)
     return np.asarray(_SHADOW * near * inside * face * (1 - alpha), np.float32)
-
-
-COLOURS = {
-    "light_blue": (150, 190, 214),
-    "white": (236, 237, 236),
-    "pale_green": (172, 207, 184),
-    "black": (34, 34, 37),
-    "grey": (128, 131, 136),
-    "pink": (228, 172, 184),
-    "navy": (44, 54, 84),
-}
-"""Colours of cloth by name, sRGB."""
-
-PATTERNS = ("plain", "dots", "stripes", "checks", "print")
-
-_USUAL = {"pleated": (5, 2, 1, 2, 0.5, 0.7, 0.3)}
-_USUAL |= {"cloth": (1, 2, 1, 3, 2, 1.5, 2)}
-_USUAL |= dict.fromkeys(("folded", "boat"), (0.5, 5, 0.3, 2.5, 1, 0.7, 0.3))
-_USUAL |= {"cup": (0.3, 6, 0.3, 0.7, 0.5, 0.3, 0.2)}
-
-
-def draw_params(seed: int, shapes: Sequence[str], colours: Sequence[str]) -> dict[str, Any]:
-    """Draw one mask.
-
-    Args:
-        seed: of the draw.
-        shapes: kinds to choose from.
-        colours: colours to choose from, keys of :data:`COLOURS` or ``patterned``.
-
-    Returns:
-        Plain JSON values: everything that decides how the mask looks.
-    """
-    rng = np.random.default_rng(seed)
-    shape = str(rng.choice(list(shapes)))
-    chance = np.array([dict(zip(COLOURS, _USUAL[shape], strict=True)).get(name, 2.0) for name in colours])
-    name = str(rng.choice(list(colours), p=chance / chance.sum()))
-    kind = "plain"
-    if name == "patterned":
-        kind, name = str(rng.choice(PATTERNS[1:])), str(rng.choice(list(COLOURS)))
-    colour = _near(rng, COLOURS[name])
-    others = [other for other in COLOURS if other != name]
-    dark = sum(colour) < 3 * 80
-    loops = (_near(rng, COLOURS["white"]), colour)[int(dark or (shape == "cloth" and rng.random() < 0.7))]
-    return {
-        "shape": shape,
-        "colour": colour,
-        "pattern": kind,
-        "second": _near(rng, COLOURS[str(rng.choice(others))]),
-        "scale": round(float(rng.uniform(0.7, 1.8)), 3),
-        "loops": loops,
-        "lift": round(float(rng.uniform(-0.55, 0.25)), 3),
-        "tilt": round(float(rng.normal(0, 0.12)), 3),
-        "bulge": round(float(rng.uniform(0.75, 1.2)), 3),
-        "folds": [round(float(f + rng.uniform(-0.015, 0.015)), 3) for f in (0.30, 0.47, 0.64)],
-        "exposure": round(float(rng.uniform(0.85, 1.1)), 3),
-        "seed": int(rng.integers(1 << 31)),
-    }
-
-
-def _near(rng: np.random.Generator, colour: tuple[int, int, int]) -> list[int]:
-    """The colour of another maker: a little lighter or darker, a little off."""
-    shift = rng.normal(0, 6) + rng.normal(0, 2, 3)
-    return [int(c) for c in np.clip(np.array(colour) + shift, 12, 245).round()]

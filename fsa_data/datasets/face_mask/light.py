@@ -1,5 +1,7 @@
-"""Light on the face, so that cloth on it is lit alike: direction from the skin's slow colours, strength and colour
-from skin and frame."""
+"""Light on a face, so that cloth on it is lit alike.
+
+Its direction comes from the skin's slow colours, its strength and colour from skin and frame.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _WHITE = 1.0  # what the brightest things in a frame reflect
 SHOULDER = 0.7
 """Linear light above which brightness is compressed, as cameras do, instead of clipped."""
 
-_TRUST = 0.7  # how far the brightest things are believed, against the skin
+_TRUST = 0.8  # how far the brightest things are believed, against the skin
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -46,7 +48,7 @@ def to_linear(values: Floats) -> Floats:
 
 
 def to_srgb(light: Floats) -> Floats:
-    """sRGB values 0..255 (not rounded) of linear light 0..1."""
+    """Values 0..255 (sRGB, not rounded) of linear light 0..1."""
     c = np.clip(light, 0, 1)
     encoded = np.where(c <= 0.0031308, c * 12.92, 1.055 * np.power(np.maximum(c, 1e-6), 1 / 2.4) - 0.055)
     return np.asarray(255 * encoded, np.float32)

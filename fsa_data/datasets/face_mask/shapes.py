@@ -7,11 +7,15 @@ Places on the cloth are ``u`` in -1..1, from the right ear to the left one (left
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data.types import Floats, Json
+
+Numbers = NDArray[np.floating[Any]]
 
 FLAT = (224, 320)
 """Rows and columns of the cloth spread out flat; about 18 pixels per centimetre."""
@@ -58,7 +62,7 @@ SHAPES = {
 """Every kind by name: surgical with pleats, sewn cloth, folded flat (FFP2, KN95), with a middle panel (KF94), dome."""
 
 
-def smooth(values: Floats, low: float, high: float) -> Floats:
+def smooth(values: Numbers, low: float, high: float) -> Floats:
     """Smoothstep: 0 up to ``low``, 1 from ``high``."""
     t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
@@ -114,10 +118,11 @@ def spread_out(params: Json) -> Floats:
     Returns:
         ``(*FLAT, 3)`` float32, linear light reflected, 0..1.
     """
-    v, u = np.meshgrid(*((np.arange(n, dtype=np.float32) + 0.5) / n for n in FLAT), indexing="ij")
-    u = 2 * u - 1
-    colour = pattern(params, u, v)
-    return np.asarray(colour * _SEAMS[str(params["shape"])](u, v, params)[..., None], np.float32)
+    places = [np.asarray((np.arange(n) + 0.5) / n, np.float32) for n in FLAT]
+    v = np.repeat(places[0][:, None], FLAT[1], axis=1)
+    u = np.repeat(2 * places[1][None] - 1, FLAT[0], axis=0)
+    seams = _SEAMS[str(params["shape"])](u, v, params)
+    return np.asarray(pattern(params, u, v) * seams[..., None], np.float32)
 
 
 def pattern(params: Json, u: Floats, v: Floats) -> Floats:
@@ -126,7 +131,7 @@ def pattern(params: Json, u: Floats, v: Floats) -> Floats:
 
     first, second = (to_linear(np.array(params[key], np.float32)) for key in ("colour", "second"))
     share = np.zeros_like(u)
-    x, y, size = 9.0 * u, 12.0 * v, float(params["scale"])
+    x, y, size = 9.0 * u, 12.0 * v, float(params["scale_cm"])
     kind = str(params["pattern"])
     if kind == "dots":
         row = np.floor(y / size)
@@ -135,15 +140,16 @@ def pattern(params: Json, u: Floats, v: Floats) -> Floats:
     elif kind == "stripes":
         share = smooth(np.abs((x / size) % 1 - 0.5), 0.2, 0.3)
     elif kind == "checks":
-        share = sum(smooth(np.abs((axis / size) % 1 - 0.5), 0.22, 0.28) for axis in (x, y)) / np.float32(2)
+        across, down = (smooth(np.abs((axis / size) % 1 - 0.5), 0.22, 0.28) for axis in (x, y))
+        share = np.asarray((across + down) / 2, np.float32)
     elif kind == "print":
         rng = np.random.default_rng(int(params["seed"]))
-        noise = cv2.GaussianBlur(rng.standard_normal(u.shape).astype(np.float32), (0, 0), 6 * size)
+        noise = np.asarray(cv2.GaussianBlur(rng.standard_normal(u.shape), (0, 0), 6 * size), np.float32)
         share = smooth(noise / noise.std(), 0.35, 0.7)
     return np.asarray(first + np.asarray(share, np.float32)[..., None] * (second - first), np.float32)
 
 
-def _line(place: Floats, wide: float) -> Floats:
+def _line(place: Numbers, wide: float) -> Floats:
     return np.asarray(np.exp(-np.square(place / wide)), np.float32)
 
 
@@ -154,7 +160,7 @@ def _border(u: Floats, v: Floats, inset: float) -> Floats:
 
 
 def _pleated(u: Floats, v: Floats, params: Json) -> Floats:
-    light = np.ones_like(u)
+    light: Numbers = np.ones_like(u)
     open_ = 1 - 0.55 * smooth(np.abs(u), 0.75, 0.98)
     for fold in params["folds"]:
         below = v - fold
@@ -163,7 +169,7 @@ def _pleated(u: Floats, v: Floats, params: Json) -> Floats:
         light += 0.05 * _line(below + 0.018, 0.012)
     for edge in (0.012, 0.068, 0.985, 0.955):
         light -= 0.09 * _line(v - edge, 0.0035)
-    light += 0.04 * ((v < 0.068) | (v > 0.955))
+    light += 0.04 * ((v < 0.068) | (v > 0.955)).astype(np.float32)
     dashes = 0.5 + 0.5 * np.sign(np.sin(v * 260))
     return np.asarray(light - 0.10 * _line(np.abs(u) - 0.955, 0.008) * dashes, np.float32)
 
@@ -186,7 +192,7 @@ def _folded(u: Floats, v: Floats, params: Json) -> Floats:
 
 
 def _boat(u: Floats, v: Floats, params: Json) -> Floats:
-    light = np.ones_like(u)
+    light: Numbers = np.ones_like(u)
     for seam in (0.34 + 0.06 * np.square(u), 0.66 - 0.05 * np.square(u)):
         light -= 0.22 * _line(v - seam, 0.006) + 0.08 * _line(v - seam - 0.015, 0.02)
         light += 0.05 * _line(v - seam + 0.016, 0.008)
