@@ -15,6 +15,7 @@ from fsa_data.types import Floats, Image
 SKIN = 0.25
 """Middling share of light that skin reflects; from about 0.05 (very dark) to 0.5 (very light)."""
 
+_STEEPER = 1.6  # smoothing the skin's colours over the face flattens a gradient of light by this power
 _WHITE = 1.0  # what the brightest things in a frame reflect
 SHOULDER = 0.7
 """Linear light above which brightness is compressed, as cameras do, instead of clipped."""
@@ -62,7 +63,8 @@ def luminance(lab: Floats) -> Floats:
 
 def relative_light(base: Floats, tone: Floats) -> Floats:
     """``(N,)`` light at each vertex of a face over that on its middling skin, from slow colours (Lab)."""
-    return np.asarray(np.clip(luminance(base) / max(float(luminance(tone[None])[0]), 1e-3), 0.2, 3), np.float32)
+    ratio = luminance(base) / max(float(luminance(tone[None])[0]), 1e-3)
+    return np.asarray(np.clip(ratio, 0.3, 2.2) ** _STEEPER, np.float32)
 
 
 def read_light(frame: Image, tone: Floats, ratio: Floats, weight: Floats, normals: Floats) -> Light:
