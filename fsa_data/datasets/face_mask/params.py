@@ -74,5 +74,6 @@ def draw_params(seed: int, shapes: Sequence[str], colours: Sequence[str]) -> dic
 
 def _near(rng: np.random.Generator, name: str) -> list[int]:
     """The colour of another maker: a little lighter or darker, a little off."""
-    shift = rng.normal(0, 6) + rng.normal(0, 2, 3)
-    return [int(c) for c in np.clip(np.array(COLOURS[name]) + shift, 12, 245).round()]
+    colour = np.array(COLOURS[name], np.float64)
+    tint = rng.normal(0, 0.012, 3) * colour.mean()  # the same share of dark cloth's colour as of light cloth's
+    return [int(c) for c in np.clip(colour + rng.normal(0, 6) + tint, 12, 245).round()]
