@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fsa_data._version import __version__
 
 if TYPE_CHECKING:
-    from fsa_data.datasets import DeepfakeAugmentedMaskDAR, FaceSwap, MaskDAR
+    from fsa_data.datasets import DeepfakeAugmentedMaskDAR, FaceSwap, MaskDAR, SurgicalMask
     from fsa_data.engines import load_engine
     from fsa_data.frames import LabelledFrames
     from fsa_data.sources import load_source
@@ -22,6 +22,7 @@ _HOME = {
     "FaceSwap": "fsa_data.datasets",
     "LabelledFrames": "fsa_data.frames",
     "MaskDAR": "fsa_data.datasets",
+    "SurgicalMask": "fsa_data.datasets",
     "SwapStore": "fsa_data.store",
     "load_engine": "fsa_data.engines",
     "load_source": "fsa_data.sources",
@@ -32,6 +33,7 @@ __all__ = [
     "FaceSwap",
     "LabelledFrames",
     "MaskDAR",
+    "SurgicalMask",
     "SwapStore",
     "__version__",
     "load_engine",

@@ -12,6 +12,8 @@ from fsa_data.errors import ConfigError, UnknownNameError
 SETUPS = ("real_only", "fake_only", "hybrid")
 DATA = ("simdrive", "maskdar", "csv", "state_farm")
 CV = ("loso", "group_kfold")
+BOTH = "both"
+CONDITIONS = ("unmasked", "masked", BOTH)
 
 
 @dataclass
@@ -28,7 +30,10 @@ class Data:
     name: str = MISSING
     root: str | None = None
     csv: str | None = None
+    masked_root: str | None = None
     condition: str = "unmasked"
+    train_condition: str = BOTH
+    test_condition: str = BOTH
     subjects: int = 6
     frames: int = 6
     seed: int = 0
@@ -146,6 +151,9 @@ def from_hydra(composed: DictConfig) -> Config:
         ("setup", config.setup.name, SETUPS),
         ("data", config.data.name, DATA),
         ("cv", config.cv.name, CV),
+        ("data.condition", config.data.condition, CONDITIONS),
+        ("data.train_condition", config.data.train_condition, CONDITIONS),
+        ("data.test_condition", config.data.test_condition, CONDITIONS),
     ):
         if name not in known:
             raise UnknownNameError(kind, name, known)

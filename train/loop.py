@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from fsa_data.evaluate import (
     RunFacts,
     choose,
     concatenate,
+    conditioned,
     fold_predictions,
     group_kfold,
     loso,
@@ -43,6 +44,7 @@ from fsa_data.frames import LabelledFrames
 from fsa_data.paths import cache_dir
 from fsa_data.worker import person_of
 from train.augment import Strength
+from train.conditions import maskdar_frames, needed_frames, of_condition, or_any, simdrive_frames
 from train.config import Config, CrossValidation, Data
 from train.datamodule import FoldData
 from train.gallery import draw_pairs
@@ -121,8 +123,9 @@ def cross_validate(config: Config, directory: Path, *, secondary: bool = False) 
     check_logger(config.logger)
     if config.trainer.threads > 0:
         torch.set_num_threads(config.trainer.threads)
-    frames = load_frames(config.data)
-    folds = make_folds(config.cv, frames.subject.tolist())
+    frames = needed_frames(load_frames(config.data), config.data)
+    tested = of_condition(frames, config.data.test_condition)
+    folds = make_folds(config.cv, frames.subject[tested].tolist())
     if secondary:
         return _train_all(config, directory, accelerator, frames, folds, start)
     with opened(directory, config):
@@ -135,16 +138,15 @@ def cross_validate(config: Config, directory: Path, *, secondary: bool = False) 
 
 def load_frames(data: Data) -> LabelledFrames:
     """The labelled frames of a data set."""
+    if data.masked_root is not None and data.name != "maskdar":
+        raise ConfigError(f"data.masked_root belongs to data=maskdar, not to data={data.name}. Leave it out.")
     if data.name == "maskdar":
-        return LabelledFrames.from_maskdar(_needed("data.root", data.root), data.condition)
+        return maskdar_frames(_needed("data.root", data.root), data)
     if data.name == "state_farm":
         return LabelledFrames.from_state_farm(_needed("data.root", data.root))
     if data.name == "csv":
         return LabelledFrames.from_csv(_needed("data.csv", data.csv), data.root)
-    if data.condition not in ("unmasked", "masked"):
-        raise ConfigError(f"data.condition={data.condition}: expected unmasked or masked.")
-    condition: Literal["unmasked", "masked"] = "masked" if data.condition == "masked" else "unmasked"
-    return LabelledFrames.from_simdrive(data.root, data.subjects, data.frames, data.seed, condition)
+    return simdrive_frames(data)
 
 
 def make_folds(cv: CrossValidation, subjects: Sequence[str]) -> list[Fold]:
@@ -210,9 +212,12 @@ def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedM
 
 
 def _fold_rows(run: _Run, fold: Fold) -> _FoldRows:
-    train, test, audit = run.dataset.split(fold.test_subjects)
+    data = run.config.data
+    train, test, audit = run.dataset.split(
+        fold.test_subjects, or_any(data.train_condition), or_any(data.test_condition)
+    )
     fake = None if run.config.setup.name == "real_only" else test.fake
-    real_rows = _real_rows(run.dataset, audit)
+    real_rows = _real_rows(run.dataset, audit, data.train_condition)
     fit = run.config.fit
     # More epochs on small data; the same number in every setup.
     epochs = max(fit.epochs, math.ceil(fit.min_steps / steps_per_epoch(real_rows, fit.batch_size)))
@@ -278,9 +283,10 @@ def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[Fold
     return facts, model, trainer.is_global_zero
 
 
-def _real_rows(dataset: DeepfakeAugmentedMaskDAR, audit: Audit) -> int:
-    """Real frames of people who are not tested, whatever the setup trains on."""
-    people = [person_of(subject, dataset.identities) for subject in dataset.frames.subject.tolist()]
+def _real_rows(dataset: DeepfakeAugmentedMaskDAR, audit: Audit, condition: str) -> int:
+    """Real frames of people who are not tested, in the condition trained on, whatever the setup trains on."""
+    subjects = dataset.frames.subject[of_condition(dataset.frames, condition)]
+    people = [person_of(subject, dataset.identities) for subject in subjects.tolist()]
     return sum(person not in audit.persons for person in people)
 
 
@@ -329,11 +335,11 @@ def _write(
     table = concatenate([predictions for _, predictions in done])
     facts = RunFacts(
         setup=config.setup.name,
-        data=config.data.name,
+        data=conditioned(config.data.name, "test", or_any(config.data.test_condition)),
         source=config.source,
         engine=config.engine,
         model=config.model.name,
-        cv=config.cv.name,
+        cv=conditioned(config.cv.name, "train", or_any(config.data.train_condition)),
         seed=config.seed,
         label_map_hash=run.dataset.frames.labels.hash,
     )

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LITERAL = (
-    "source", "engine", "data.root", "data.csv", "store", "identity_map", "model.init", "hydra.run.dir",
+    "source", "engine", "data.root", "data.masked_root", "data.csv", "store", "identity_map", "model.init",
+    "hydra.run.dir",
 )  # fmt: skip
 """Keys whose values are taken as they are."""
 

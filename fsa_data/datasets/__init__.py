@@ -5,6 +5,7 @@ from fsa_data.datasets.face_swap import FaceSwap
 from fsa_data.datasets.lineage import Audit, Excluded, check_fold, lineages
 from fsa_data.datasets.maskdar import MaskDAR
 from fsa_data.datasets.mirror import MirrorLabelled
+from fsa_data.datasets.surgical_mask import SurgicalMask
 from fsa_data.datasets.view import FrameView
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "FrameView",
     "MaskDAR",
     "MirrorLabelled",
+    "SurgicalMask",
     "TestView",
     "check_fold",
     "lineages",

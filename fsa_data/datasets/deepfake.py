@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 from fsa_data.datasets.lineage import Audit, carries, check_fold, excluded_rows
-from fsa_data.datasets.maskdar import check_subjects, labelled, of_subjects
+from fsa_data.datasets.maskdar import check_condition, check_subjects, labelled, of_subjects
 from fsa_data.datasets.rows import Rows, StoredPixels
 from fsa_data.datasets.view import FrameView, common_folder
 from fsa_data.engines import load_engine
@@ -54,6 +54,7 @@ class TestView(FrameView):
     __test__ = False  # its name is no invitation to pytest
     _dataset: DeepfakeAugmentedMaskDAR | None = None
     _subjects: tuple[str, ...] = ()
+    _condition: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_dataset": None}
@@ -68,7 +69,8 @@ class TestView(FrameView):
         """
         if self._dataset is None:
             raise ConfigError("The fakes of a test view can only be asked for where ds.split was called.")
-        return self._dataset.fakes(self._subjects)
+        fakes = self._dataset.fakes(self._subjects)
+        return fakes if self._condition is None else fakes.subset(fakes.conditions == self._condition)
 
 
 class DeepfakeAugmentedMaskDAR(FrameView):
@@ -171,14 +173,19 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         self._take_rows()
         return report
 
-    def split(self, test_subjects: Sequence[str]) -> tuple[FrameView, TestView, Audit]:
+    def split(
+        self, test_subjects: Sequence[str], train_condition: str | None = None, test_condition: str | None = None
+    ) -> tuple[FrameView, TestView, Audit]:
         """Training and test rows of a fold that tests some subjects; the only road to a fold.
 
         A training row, real or fake, carries no test subject in its lineage: not as the person in the frame, not as
-        the face it wears, not among those the engine was trained on; names of one person count as one.
+        the face it wears, not among those the engine was trained on; names of one person count as one. That holds
+        whatever the condition: who is tested with a mask is not trained on without one.
 
         Args:
             test_subjects: at least one subject of the data.
+            train_condition: train on frames of this condition only, e.g. ``unmasked``; default all.
+            test_condition: test on frames of this condition only; default all.
 
         Returns:
             Training rows as ``setup`` says; the real frames of the test subjects, whose ``.fake`` are their fakes; and
@@ -187,18 +194,22 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         Raises:
             UnknownNameError: a subject that the data do not have.
             LineageError: nothing is left to train on.
+            ConfigError: no row of a condition is left to train or to test on.
         """
         check_subjects(self.frames, test_subjects)
         names = tuple(dict.fromkeys(test_subjects))
         why = carries(self, names)
         train = self.subset(why == 0)
+        if train_condition is not None and len(train):
+            usable, train = train, train.subset(train.conditions == train_condition)
+            check_condition("train", train_condition, train.conditions, usable.conditions, names)
         if not len(train):
             raise LineageError(
                 f"Nothing is left to train on when {', '.join(names)} is tested: every row carries a test subject. "
                 "Test fewer subjects, or use a source (or weights) without these people."
             )
         check_fold(train, names)
-        test = self._test_view(names)
+        test = self._test_view(names, test_condition)
         fakes = int(train.is_fake.sum())
         people = tuple(sorted({person_of(name, self.identities) for name in names}))
         return train, test, Audit(names, people, len(train) - fakes, fakes, len(test), excluded_rows(self, why))
@@ -315,10 +326,16 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         pixels = StoredPixels(self.store.reader, self.store.locate("frames", self._plan.frame_keys))
         return self._fake_rows(swaps), pixels
 
-    def _test_view(self, subjects: tuple[str, ...]) -> TestView:
-        rows = Rows.real(np.flatnonzero(self._readable & np.isin(self.frames.subject, list(subjects))))
-        test = TestView(self.frames, self._pixels, rows, **self._settings())
-        test._dataset, test._subjects = self, subjects
+    def _test_view(self, subjects: tuple[str, ...], condition: str | None) -> TestView:
+        mine = self._readable & np.isin(self.frames.subject, list(subjects))
+        wanted = mine if condition is None else mine & (self.frames.condition == condition)
+        every, test = (
+            TestView(self.frames, self._pixels, Rows.real(np.flatnonzero(at)), **self._settings())
+            for at in (mine, wanted)
+        )
+        if condition is not None:
+            check_condition("test", condition, test.conditions, every.conditions, subjects)
+        test._dataset, test._subjects, test._condition = self, subjects, condition
         return test
 
 

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import PIL.Image
-import torch
-from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from fsa_data.datasets.any_image import Draws, first_image, is_image, is_plain, like, to_array
 from fsa_data.engines import load_engine
 from fsa_data.errors import ConfigError
 from fsa_data.faces import load_landmarker
 from fsa_data.sources import find_faces, load_source
-from fsa_data.types import Image, Landmarker, Source, SourceFace, SwapEngine, paste
-
-SLOTS = 1 << 20
-"""Entries of the table that counts how often each image was seen (4 MiB)."""
-
-
-def _is_plain(thing: Any) -> bool:
-    return isinstance(thing, torch.Tensor) and not isinstance(thing, tv_tensors.TVTensor)
-
-
-def _is_image(thing: Any) -> bool:
-    return isinstance(thing, tv_tensors.Image | PIL.Image.Image)
+from fsa_data.types import Landmarker, Source, SourceFace, SwapEngine, paste
 
 
 class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
@@ -61,7 +46,7 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         ConfigError: ``p`` is no probability, or ``exclude`` leaves nobody.
     """
 
-    _transformed_types = (_is_image, _is_plain)
+    _transformed_types = (is_image, is_plain)
 
     def __init__(
         self,
@@ -86,8 +71,7 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
             raise ConfigError(f"Nobody of the source {loaded.name} is left: exclude={list(exclude)!r} names them all.")
         self._engine = load_engine(engine, engine_options, merge)
         self._landmarker = landmarker or load_landmarker()
-        self._seen = torch.zeros(SLOTS, dtype=torch.int32)
-        self._seen.share_memory_()  # type: ignore[no-untyped-call]
+        self._draws = Draws(seed)
         self._donors: list[SourceFace] = []
 
     def extra_repr(self) -> str:
@@ -96,25 +80,17 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw for one sample: whether to swap, and the engine's parameters; counts the image as seen."""
-        image = next((one for one in flat_inputs if _is_image(one)), None)
-        if image is None:
-            image = next((one for one in flat_inputs if _is_plain(one)), None)
+        image = first_image(flat_inputs)
         if image is None:
             return {"swap": False}
-        pixels = _to_array(image)
-        content = hashlib.blake2b(pixels.tobytes() + repr(pixels.shape).encode(), digest_size=16).hexdigest()
-        place = int(content[:8], 16) % SLOTS
-        count = int(self._seen[place])
-        self._seen[place] = count + 1
-        drawn = hashlib.blake2b(f"{self.seed}/{content}/{count}".encode(), digest_size=16).digest()
-        chance = int.from_bytes(drawn[:8], "big") / 2**64
-        return {"swap": chance < self.p, "seed": int.from_bytes(drawn[8:14], "big"), "slot": 0}
+        chance, seed = self._draws.next(to_array(image, "FaceSwap"))
+        return {"swap": chance < self.p, "seed": seed, "slot": 0}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Apply what was drawn; a pure function of image and params."""
         if not params["swap"]:
             return inpt
-        image = _to_array(inpt)
+        image = to_array(inpt, "FaceSwap")
         faces = self._landmarker(image)
         if not faces:
             return inpt
@@ -122,7 +98,7 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         swap = self._engine.swap(image, faces[0], self._faces_to_put_on(), engine_params)
         if swap.box is None or swap.patch is None:
             return inpt
-        return _like(paste(image, swap.box, swap.patch), inpt)
+        return like(paste(image, swap.box, swap.patch), inpt)
 
     def _faces_to_put_on(self) -> list[SourceFace]:
         """The donors, found when the first swap is drawn; they travel with the transform into other processes."""
@@ -130,29 +106,3 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
             found = find_faces(self._photos, self._landmarker)
             self._donors = sorted(found, key=lambda donor: (donor.identity, donor.digest))
         return self._donors
-
-
-def _to_array(image: Any) -> Image:
-    """Any image type as ``(H, W, 3)`` uint8 RGB.
-
-    Raises:
-        ConfigError: another dtype, mode or shape.
-    """
-    if isinstance(image, PIL.Image.Image):
-        if image.mode != "RGB":
-            raise ConfigError(f"FaceSwap needs RGB images, got PIL mode {image.mode}; convert('RGB') first.")
-        return np.asarray(image)
-    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
-        raise ConfigError(
-            f"FaceSwap needs one uint8 (3, H, W) image, got {tuple(image.shape)} {image.dtype}; put it before ToDtype, "
-            "Normalize and batching."
-        )
-    return np.ascontiguousarray(image.detach().cpu().numpy().transpose(1, 2, 0))
-
-
-def _like(pixels: Image, image: Any) -> Any:
-    """Pixels in the type that the image had."""
-    if isinstance(image, PIL.Image.Image):
-        return PIL.Image.fromarray(pixels)
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).to(image.device)
-    return tv_tensors.wrap(tensor, like=image) if isinstance(image, tv_tensors.TVTensor) else tensor

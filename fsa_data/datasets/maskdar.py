@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data.datasets.rows import DecodedPixels, Rows
 from fsa_data.datasets.view import FrameView, common_folder
@@ -87,3 +88,28 @@ def check_subjects(frames: LabelledFrames, subjects: Sequence[str]) -> None:
     for name in subjects:
         if name not in known:
             raise UnknownNameError("subject", name, known)
+
+
+def check_condition(
+    doing: str, condition: str, chosen: NDArray[np.str_], usable: NDArray[np.str_], test_subjects: Sequence[str]
+) -> None:
+    """Refuse a condition that leaves nothing.
+
+    Args:
+        doing: ``train`` or ``test``.
+        condition: that was asked for.
+        chosen: conditions of the rows that have it.
+        usable: conditions of the rows there were to choose from.
+        test_subjects: of the fold.
+
+    Raises:
+        ConfigError: names the conditions that there are.
+    """
+    if len(chosen):
+        return
+    names, counts = np.unique(usable, return_counts=True)
+    there = ", ".join(f"{name or 'unknown'} ({count})" for name, count in zip(names, counts, strict=True))
+    raise ConfigError(
+        f"No row of the condition {condition!r} is left to {doing} on when {', '.join(test_subjects)} is tested; "
+        f"there are {there or 'none at all'}."
+    )

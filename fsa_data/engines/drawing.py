@@ -82,7 +82,7 @@ class Canvas:
         return float((self.front.mask[covered] == 0).mean()) if covered.any() else 0.0
 
 
-def read_canvas(frame: Image, target: Face, reference: FaceReference | None, occluders: bool) -> Canvas:
+def read_canvas(frame: Image, target: Face, reference: FaceReference | None = None, occluders: bool = False) -> Canvas:
     """What must be known of the target, read from its rectangle of the frame.
 
     Args:

@@ -13,7 +13,7 @@ from fsa_data.evaluate.predictions import (
     write_predictions,
 )
 from fsa_data.evaluate.report import Background, Pair, write_report
-from fsa_data.evaluate.results import FoldFacts, RunFacts, summarise
+from fsa_data.evaluate.results import FoldFacts, RunFacts, conditioned, summarise
 
 __all__ = [
     "FAKE",
@@ -27,6 +27,7 @@ __all__ = [
     "choose",
     "comparison_table",
     "concatenate",
+    "conditioned",
     "fold_predictions",
     "group_kfold",
     "loso",

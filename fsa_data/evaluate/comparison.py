@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsa_data.errors import DatasetNotFoundError
+from fsa_data.evaluate.results import plain_name
 from fsa_data.types import Json
 
 HEADER = (
@@ -37,7 +38,7 @@ def comparison_table(runs: Sequence[Path]) -> str:
     text.append(f"macro-F1 on real frames of subjects that were not trained on (chance about {chance}).")
     if len({_tested(result) for result in results}) > 1:
         text.append("These runs did not test the same subjects and classes: their lines cannot be compared.")
-    if all(result["data"] == "simdrive" for result in results):
+    if all(plain_name(result["data"]) == "simdrive" for result in results):
         text.append("simdrive is drawn, not filmed: this shows that the pipeline works, and nothing about people.")
     return "\n".join(line.rstrip() for line in text)
 
@@ -55,7 +56,7 @@ def _line(result: Json) -> tuple[str, ...]:
     mean, sd = real["macro_f1_subject_mean"], real["macro_f1_subject_sd"]
     n = max(len(folds), 1)
     return (
-        str(result["setup"]),
+        " ".join([str(result["setup"]), *str(result["cv"]).split(":")[1:]]),
         str(len(folds)),
         str(round(sum(fold["n_train_real"] for fold in folds) / n)),
         str(round(sum(fold["n_train_fake"] for fold in folds) / n)),

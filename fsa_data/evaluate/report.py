@@ -17,7 +17,7 @@ import numpy as np
 from fsa_data.evaluate import figures, html, metrics
 from fsa_data.evaluate.files import write_atomic
 from fsa_data.evaluate.predictions import FAKE, REAL, Predictions
-from fsa_data.evaluate.results import count
+from fsa_data.evaluate.results import count, plain_name
 from fsa_data.types import Image, Json
 
 STAND_IN = (
@@ -129,7 +129,7 @@ def _headline(results: Mapping[str, Any], table: Predictions) -> str:
     held_out = sum(len(fold["test_subjects"]) for fold in folds)
     fakes = sum(fold["n_train_fake"] for fold in folds) / len(folds)
     reals = sum(fold["n_train_real"] for fold in folds) / len(folds)
-    trained = _TRAINED.get(results["setup"], results["setup"])
+    trained = " ".join([_TRAINED.get(results["setup"], results["setup"]), *results["cv"].split(":")[1:]])
     chance = 1 / max(len(results["classes"]) - len(metrics.absent_classes(np.array(real["confusion"]))), 1)
     rows = []
     for domain in _DOMAINS:
@@ -149,7 +149,7 @@ def _headline(results: Mapping[str, Any], table: Predictions) -> str:
                 f"{fakes:.0f} swapped), each time without {without} of the subjects, and tested on what was "
                 f"left out: {held_out} subjects in all. Guessing would reach about {chance:.2f}."
             ),
-            html.paragraph(STAND_IN, "note") if results["data"] == "simdrive" else "",
+            html.paragraph(STAND_IN, "note") if plain_name(results["data"]) == "simdrive" else "",
             html.table(
                 header, rows, kind="headline", main=1, caption=f"Trained on {trained}, tested on people left out"
             ),

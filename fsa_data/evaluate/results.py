@@ -20,11 +20,11 @@ class RunFacts:
 
     Attributes:
         setup: ``real_only``, ``fake_only`` or ``hybrid``.
-        data: name of the data set, e.g. ``simdrive``.
+        data: name of the data set, e.g. ``simdrive``, and the condition tested on, as :func:`conditioned` writes it.
         source: source string, or a list of them.
         engine: engine string.
         model: name of the classifier.
-        cv: ``loso`` or ``group_kfold``.
+        cv: ``loso`` or ``group_kfold``, and likewise the condition trained on.
         seed: seed of training.
         label_map_hash: digest of class names, their order and mirror pairs.
     """
@@ -60,6 +60,23 @@ class FoldFacts:
     steps: int
     fit_s: float
     lineage: Json
+
+
+def conditioned(name: str, doing: str, condition: str | None) -> str:
+    """A name with the condition that frames were restricted to; as it is without a restriction.
+
+    The condition tested on goes with the data, because runs on other test frames cannot be compared; the one trained
+    on goes with the cross-validation.
+
+    >>> conditioned("maskdar", "test", "masked")
+    'maskdar:test=masked'
+    """
+    return name if condition is None else f"{name}:{doing}={condition}"
+
+
+def plain_name(text: str) -> str:
+    """The name without its condition."""
+    return text.partition(":")[0]
 
 
 def summarise(

@@ -156,6 +156,34 @@ class LabelledFrames:
         folder = simdrive.ensure(Path(root) if root is not None else None, subjects, frames, seed, condition)
         return cls.from_csv(folder / "frames.csv")
 
+    @classmethod
+    def joined(cls, parts: Sequence[LabelledFrames]) -> LabelledFrames:
+        """Several data sets as one, in the order given: conditions, cameras or recordings kept in separate places.
+
+        Args:
+            parts: at least one; equal subject ids are the same person.
+
+        Raises:
+            BadTableError: the parts have different classes or mirror pairs, or a frame occurs twice.
+            DatasetNotFoundError: there is no part.
+        """
+        if not parts:
+            raise DatasetNotFoundError("There is nothing to join: at least one data set is needed.")
+        labels = parts[0].labels
+        for number, part in enumerate(parts):
+            if part.labels.hash != labels.hash:
+                raise BadTableError(
+                    f"Data sets with different classes cannot be joined: part 0 has {', '.join(labels.names)}; part "
+                    f"{number} has {', '.join(part.labels.names)}. Names, their order and the mirror pairs must agree: "
+                    "give both the same labels=."
+                )
+        whole = cls(labels, *(np.concatenate([getattr(part, name) for part in parts]) for name in cls._columns()))
+        places = list(zip(whole.path.tolist(), whole.video_index.tolist(), strict=True))
+        if len(set(places)) < len(places):
+            twice = next(i for i, place in enumerate(places) if places.index(place) < i)
+            raise BadTableError(f"{whole.ref(twice)} is in more than one of the joined data sets; leave it out of one.")
+        return whole
+
     def __len__(self) -> int:
         return len(self.path)
 
@@ -166,6 +194,12 @@ class LabelledFrames:
     def subjects(self) -> tuple[str, ...]:
         """Every subject, sorted."""
         return tuple(str(s) for s in np.unique(self.subject))
+
+    @property
+    def conditions(self) -> dict[str, int]:
+        """Number of frames of each condition, sorted by name; the empty name stands for an unknown one."""
+        names, counts = np.unique(self.condition, return_counts=True)
+        return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
 
     def ref(self, i: int) -> FrameRef:
         """Where frame ``i`` lies."""
