@@ -16,7 +16,7 @@ from fsa_data.types import Face, Floats, Json, SourceFace
 
 Tone = Literal["near", "any"]
 
-TONE_LAB = 8.0
+TONE_LAB = 5.0
 """An identity whose skin is this far away (CIE76, Lab units) is sqrt(e) times less likely to come first, one twice as
 far e squared times: small differences hardly matter, large ones look wrong."""
 
