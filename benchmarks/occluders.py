@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fsa_data.engines import load_engine
-from fsa_data.faces import load_landmarker, oval_mask
+from fsa_data.faces import eyes_mask, load_landmarker, mouth_mask, oval_mask
 from fsa_data.frames import LabelledFrames, read_image
 from fsa_data.simdrive import Part
 from fsa_data.sources import load_source
@@ -54,6 +54,8 @@ def changed_pixels(frame: Image, swap: Swap, face: Face, parts: np.ndarray) -> C
     found = {}
     for kind, values in KINDS.items():
         where = np.isin(parts[swap.box.slices], values) & inside
+        if kind == "skin":  # the part map counts eyes and mouth to the face; they are no skin, and stay by design
+            where &= (eyes_mask(face.points_px, swap.box) < 128) & (mouth_mask(face.points_px, swap.box) < 128)
         found[kind] = int(where.sum()), int(differs[where].sum())
     return found
 

@@ -36,7 +36,7 @@ UNLIKE_LAB = (6.0, 16.0)
 SOFTEST = 0.02
 """Strongest blur (standard deviation, share of the face size) that a blurred picture calls for."""
 
-BESIDE = 0.02
+BESIDE = 0.015
 """Width of the soft edge beside whatever lies in front, share of the face size."""
 
 _RIM_PX = 2

@@ -141,4 +141,5 @@ def _front_notes(canvas: Canvas) -> Json:
         "occluders_by": canvas.front.by,
         "showing": round(canvas.showing, 2),
         "face_mask": canvas.front.face_mask,
+        "glasses": canvas.front.glasses,
     }

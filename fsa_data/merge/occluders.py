@@ -1,4 +1,4 @@
-"""What lies in front of a face: hands, cups, phones, face masks. It stays where it is."""
+"""What lies in front of a face: hands, cups, phones, face masks, spectacles. It stays where it is."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from numpy.typing import NDArray
 from fsa_data import mesh
 from fsa_data.faces import face_size_px
 from fsa_data.merge.face_mask import FaceMask, find_face_mask, mask_region
+from fsa_data.merge.glasses import find_rims
 from fsa_data.merge.light import apply_light, fit_light, light_basis
 from fsa_data.merge.reference import SIDE, Texels, analyse, some_texels, unwrap
 from fsa_data.merge.surface import surface
 from fsa_data.types import Box, FaceReference, Floats, Image, Mask
 
-WEAK, STRONG = 7.0, 15.0
+WEAK, STRONG = 6.5, 15.0
 """Mean squared misfit (in squared standard deviations, summed over the channels) from which a pixel may belong to
 something in front, and which some pixel of it must reach."""
 
 FINE, COARSE = 0.015, 0.04
 """Radius of the two means, as a share of the face size."""
 
-CLOSING, DILATION = 0.04, 0.01
-"""Gaps that are closed, and what is added around, as shares of the face size."""
+CLOSING = 0.04
+"""Gaps up to twice this share of the face size are closed."""
 
 SMALLEST = 0.004
 """Smaller spots (share of the squared face size) are left out."""
@@ -50,12 +51,14 @@ class InFront:
         vertices: ``(468,)`` bool, vertices behind it.
         by: ``reference`` when the person's usual look was there to compare with, else ``colour``.
         face_mask: whether a face mask over nose and mouth is part of it.
+        glasses: whether rims of spectacles are.
     """
 
     mask: Mask
     vertices: NDArray[np.bool_]
     by: str
     face_mask: bool
+    glasses: bool
 
 
 def find_in_front(
@@ -87,12 +90,17 @@ def find_in_front(
     if worn is not None:
         where = mesh.interpolate(fragments, face.triangles, face.vertices_cm[:, :2])
         region |= mask_region(worn, analysed.picture, where, covered, size)
+    rims = find_rims(analysed, fragments)
+    if rims is not None:
+        region |= rims
     at = np.floor(analysed.points_px[:, :2]).astype(int)
     behind = region[np.clip(at[:, 1], 0, height - 1), np.clip(at[:, 0], 0, width - 1)] > 0
     if region.shape != image.shape[:2]:
         grown = cv2.resize(region * np.uint8(255), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
         region = (grown > 100).astype(np.uint8)
-    return InFront(region * np.uint8(255), behind, "reference" if reference else "colour", worn is not None)
+    return InFront(
+        region * np.uint8(255), behind, "reference" if reference else "colour", worn is not None, rims is not None
+    )
 
 
 @cache
@@ -149,7 +157,7 @@ def _light(colour: Floats, seen: NDArray[np.bool_], usual: FaceReference) -> Flo
 
 
 def _regions(misfit: Floats, covered: Floats, size_px: float) -> Mask:
-    """Connected regions of misfit, closed and a little grown; ``(h, w)`` uint8, 1 inside."""
+    """Connected regions of misfit, closed; ``(h, w)`` uint8, 1 inside."""
     coarse = _mean(misfit, covered, COARSE * size_px)
     strong = (coarse > STRONG) & (covered > 0)
     if not strong.any():
@@ -164,8 +172,7 @@ def _regions(misfit: Floats, covered: Floats, size_px: float) -> Mask:
     region: Mask = keep[labels].astype(np.uint8)
     if not keep.any():
         return region
-    region = _closed(region, round(CLOSING * size_px))
-    return np.asarray(cv2.dilate(region, _square(round(DILATION * size_px))), np.uint8)
+    return _closed(region, round(CLOSING * size_px))
 
 
 def _closed(region: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:

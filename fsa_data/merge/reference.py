@@ -102,9 +102,9 @@ class Texels:
         """Values of the vertices, ``(468,)``, at the texels, ``(n,)``."""
         return np.asarray(np.einsum("nv,nv->n", values[self.corners], self.weights), np.float32)
 
-    def every(self, step: int) -> Texels:
-        """Each ``step``-th of them."""
-        return Texels(*(getattr(self, field.name)[::step] for field in fields(self)))
+    def where(self, chosen: slice | NDArray[np.bool_]) -> Texels:
+        """Some of them."""
+        return Texels(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def analyse(image: Image, points_px: Floats) -> Analysed:
@@ -163,7 +163,7 @@ def make_reference(frames: Iterable[tuple[Image, Face]]) -> FaceReference | None
 @cache
 def some_texels() -> Texels:
     """Evenly spread texels, enough to tell the light."""
-    return Texels.all().every(24)
+    return Texels.all().where(slice(None, None, 24))
 
 
 def unwrap(analysed: Analysed, texels: Texels) -> tuple[Floats, NDArray[np.bool_]]:

@@ -158,3 +158,31 @@ def test_anything_goes_where_features_are():
     lips = np.square(texels.where_cm[:, :2] - [0, -4]).sum(axis=1) < 1
     assert (tolerance[lips] > 50).all()
     assert (tolerance < 20).mean() > 0.5
+
+
+def test_rims_of_spectacles_stay(person, landmarker):
+    image, face = person[0]
+    crop, points, hull = rectangle(image, face)
+    painted, rims = crop.copy(), np.zeros(crop.shape[:2], np.uint8)
+    width = np.ptp(points[:, 0])
+    for outer, inner in ((33, 133), (263, 362)):
+        centre = tuple(np.round((points[outer, :2] + points[inner, :2]) / 2).astype(int).tolist())
+        cv2.ellipse(rims, centre, (int(0.17 * width), int(0.14 * width)), 0, 0, 360, 255, 2)
+    cv2.line(rims, *(tuple(points[vertex, :2].astype(int).tolist()) for vertex in (122, 351)), 255, 2)
+    painted[rims > 0] = [25, 22, 30]
+    bare, worn = (find_in_front(picture, points, None) for picture in (crop, painted))
+    assert (bare.glasses, worn.glasses) == (False, True)
+    under_the_eyes = np.zeros_like(rims)
+    under_the_eyes[int(points[145, 1]) + 3 :] = 255  # above, rims and brows cannot be told apart
+    where = (rims > 0) & (under_the_eyes > 0) & hull
+    assert where.sum() > 50
+    assert (worn.mask[where] > 0).mean() > 0.8
+    assert (worn.mask[hull & (cv2.dilate(rims, np.ones((5, 5), np.uint8)) == 0)] > 0).mean() < 0.1
+
+
+def test_who_wears_spectacles_among_the_portraits(landmarker):
+    told = {}
+    for photo in load_source("portraits").photos:
+        image = photo.load()
+        told[photo.identity] = find_in_front(*rectangle(image, landmarker(image)[0])[:2], None).glasses
+    assert told == {"portrait-1": False, "portrait-2": True}
