@@ -110,7 +110,7 @@ class MeshWarp:
 
     def _looks_of(self, donor: SourceFace) -> Looks:
         texture = self._texture(donor)
-        return Looks(texture.tone, texture.bare)
+        return Looks(texture.tone, texture.bare, texture.glasses)
 
     def _limits(self, frame: Image, target: Face) -> Reason | None:
         options = self.options
