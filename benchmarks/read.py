@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ def dataset(frames: LabelledFrames, store: Path, source: Sequence[str] | str, si
 
 def write_files(view: FrameView, rows: Sequence[int], folder: Path, kind: str) -> None:
     """Rows of a data set as files that ImageFolder understands, in the order of ``rows``."""
+    shutil.rmtree(folder, ignore_errors=True)  # of a former run
     names = view.classes
     for number, row in enumerate(rows):
         path = folder / f"{int(view.targets[row]):02d}-{names[int(view.targets[row])]}" / f"{number:05d}.{kind}"
@@ -138,6 +140,7 @@ def main() -> None:
         shares["photos"] = patch_share(dataset(photos, store, options.photos_source, None))
     result = {"machine": facts, "rounds": options.rounds, "items": options.items, "reading": reading, "patch": shares}
     if options.json:
+        result["bars"] = {"items_per_s": ITEMS_BAR, "ratio": RATIO_BARS, "mean_share_at_most": SHARE_BARS}
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     show(result, reading, shares)
 
