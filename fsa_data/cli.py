@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,25 +15,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsa_data
-from fsa_data.errors import ConfigError, FsaError, MissingWeightsError, WrongWeightsError
+from fsa_data.errors import (
+    ConfigError,
+    FsaError,
+    MissingWeightsError,
+    WrongWeightsError,
+    debugging,
+    failure_lines,
+    of_system,
+    warned_plainly,
+)
 
 if TYPE_CHECKING:
     from fsa_data.frames import LabelledFrames
 
 DONE, FAILURES, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-SHOWN_FAILURES = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        code: int = options.run(options)
+        with warned_plainly("fsa: "):
+            code: int = options.run(options)
         return code
-    except FsaError as error:
-        if os.environ.get("FSA_DEBUG") == "1":
+    except (FsaError, OSError) as error:  # the second: a full disk, a folder that may not be read or written
+        if debugging():
             raise
-        print(f"fsa: {error}", file=sys.stderr)
+        print(f"fsa: {error if isinstance(error, FsaError) else of_system(error)}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
         print(f"fsa: interrupted; {options.interrupted}.", file=sys.stderr)
@@ -204,10 +212,8 @@ def _listed(before: str, counts: Mapping[str, int], after: str = "") -> str:
 
 def _print_failures(failures: Sequence[str]) -> int:
     """List what failed, not all of it if it is much; returns the exit code."""
-    for failure in failures[:SHOWN_FAILURES]:
-        print(f"failed: {failure}", file=sys.stderr)
-    if len(failures) > SHOWN_FAILURES:
-        print(f"failed: ... and {len(failures) - SHOWN_FAILURES} more", file=sys.stderr)
+    for line in failure_lines(failures):
+        print(line, file=sys.stderr)
     return FAILURES if failures else DONE
 
 

@@ -7,7 +7,11 @@ with 2; ``FSA_DEBUG=1`` shows the traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class FsaError(Exception):
@@ -97,3 +101,38 @@ class UnknownNameError(FsaError, ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by arguments: the message is composed from them."""
         return type(self), (self.kind, self.name, self.known)
+
+
+def debugging() -> bool:
+    """Whether ``FSA_DEBUG=1`` asks for tracebacks and for warnings with the line that gave them."""
+    return os.environ.get("FSA_DEBUG") == "1"
+
+
+def of_system(error: OSError) -> str:
+    """What the operating system complains of, and about which file if it says so."""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{where}{error.strerror or error}"
+
+
+def failure_lines(failures: Sequence[str], most: int = 20) -> list[str]:
+    """What failed, one line each, ``most`` of them at most."""
+    more = [f"failed: ... and {len(failures) - most} more"] if len(failures) > most else []
+    return [f"failed: {failure}" for failure in failures[:most]] + more
+
+
+@contextmanager
+def warned_plainly(prefix: str = "") -> Iterator[None]:
+    """Meanwhile warnings are one line on standard error, and each is told once; for commands, not for libraries."""
+    if debugging():
+        yield
+        return
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            print(f"{prefix}warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

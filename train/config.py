@@ -158,6 +158,7 @@ def from_hydra(composed: DictConfig) -> Config:
         if name not in known:
             raise UnknownNameError(kind, name, known)
     _check_fit(config.fit)
+    _check_numbers(config)
     return config
 
 
@@ -176,6 +177,20 @@ def _check_fit(fit: Fit) -> None:
         value, least, most = getattr(fit, key), low.get(key, 0), high.get(key, float("inf"))
         if not least <= value <= most:
             raise ConfigError(f"fit.{key}={value}: expected {least} to {most}.")
+
+
+def _check_numbers(config: Config) -> None:
+    workers = config.executor.workers
+    for key, value, least in (
+        ("seed", config.seed, 0),
+        ("gallery", config.gallery, 0),
+        ("fakes_per_frame", config.fakes_per_frame, 1),
+        ("trainer.threads", config.trainer.threads, 0),
+        ("trainer.checkpoint_s", config.trainer.checkpoint_s, 0),
+        ("executor.workers", 0 if workers == "auto" else workers, 0),
+    ):
+        if not isinstance(value, int | float) or value < least:
+            raise ConfigError(f"{key}={value}: expected {least} or more{' or auto' if 'workers' in key else ''}.")
 
 
 def flat(config: DictConfig | ListConfig) -> dict[str, Any]:

@@ -47,6 +47,9 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         for line in lines
         if line and not line.startswith(("full_key", "object_type", "reference_type", "See https"))
     ]
+    wants_list = re.search(r"Error merging override \+*([\w.]+)=(\S+)", text)
+    if wants_list is not None and "not a ListConfig" in " ".join(told):
+        return f"{wants_list[1]}={wants_list[2]}: expected a list. Write {wants_list[1]}=[{wants_list[2]}]."
     return f"{' '.join(dict.fromkeys(told))} Given: {' '.join(arguments)}"
 
 

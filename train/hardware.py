@@ -66,8 +66,22 @@ def check_hardware(hardware: Hardware) -> str:
     """The accelerator that will be used: ``cuda``, ``mps``, ``cpu`` or what was asked for.
 
     Raises:
-        ConfigError: a GPU was asked for and there is none.
+        ConfigError: a GPU was asked for and there is none, or devices, strategy or precision that cannot be had.
     """
+    accelerator = _accelerator(hardware)
+    try:
+        Trainer(**_devices(hardware, accelerator), logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    # Lightning's own exception derives from Exception, and its parsers raise what they happen to meet
+    except Exception as error:
+        raise ConfigError(
+            f"trainer.devices={hardware.devices} trainer.strategy={hardware.strategy} "
+            f"trainer.precision={hardware.precision} cannot be had on {accelerator}: {str(error).splitlines()[0]} "
+            "Use trainer=auto, or see configs/trainer/."
+        ) from error
+    return accelerator
+
+
+def _accelerator(hardware: Hardware) -> str:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     there = "cuda" if cuda else "mps" if mps else "cpu"
     if hardware.accelerator == "auto":
@@ -112,16 +126,10 @@ def make_trainer(
         folder: of the fold.
         callbacks: ours.
     """
-    precision: Any = hardware.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
     if accelerator == "cuda":
         torch.set_float32_matmul_precision("high")
     return Trainer(
-        accelerator=accelerator,
-        devices=hardware.devices,
-        strategy=hardware.strategy,
-        precision=precision,
+        **_devices(hardware, accelerator),
         max_epochs=epochs,
         logger=_logger(logger, folder),
         log_every_n_steps=1,  # losses are logged per epoch; a larger number is warned about in short epochs
@@ -136,6 +144,19 @@ def make_trainer(
         sync_batchnorm=hardware.strategy.startswith("ddp") and accelerator == "cuda",
         benchmark=accelerator == "cuda",
     )
+
+
+def _devices(hardware: Hardware, accelerator: str) -> dict[str, Any]:
+    """The trainer's arguments that say what it runs on."""
+    precision: Any = hardware.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    return {
+        "accelerator": accelerator,
+        "devices": hardware.devices,
+        "strategy": hardware.strategy,
+        "precision": precision,
+    }
 
 
 def be_quiet() -> None:

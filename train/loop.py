@@ -6,6 +6,7 @@ import math
 import platform
 import sys
 import time
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from fsa_data.datasets import Audit, DeepfakeAugmentedMaskDAR, FrameView, TestView
-from fsa_data.errors import ConfigError
+from fsa_data.errors import ConfigError, failure_lines
 from fsa_data.evaluate import (
     FAKE,
     REAL,
@@ -71,7 +72,8 @@ class Outcome:
 
     Attributes:
         results: content of ``results.json``.
-        failures: swaps that were wanted and could not be made, by reason; empty when all went well.
+        failures: swaps that were wanted and could not be made, and frames that could not be read, by reason; empty
+            when all went well.
     """
 
     results: dict[str, Any]
@@ -127,6 +129,7 @@ def cross_validate(config: Config, directory: Path, *, secondary: bool = False) 
     tested = of_condition(frames, config.data.test_condition)
     folds = make_folds(config.cv, frames.subject[tested].tolist())
     if secondary:
+        warnings.simplefilter("ignore")  # the other process tells them
         return _train_all(config, directory, accelerator, frames, folds, start)
     with opened(directory, config):
         # A start that cannot be had is told now, not after an hour of swapping.
@@ -164,7 +167,7 @@ def _needed(key: str, value: str | None) -> str:
 def _train_all(
     config: Config, directory: Path, accelerator: str, frames: LabelledFrames, folds: list[Fold], start: float
 ) -> Outcome:
-    dataset, swapping = _dataset(config, frames)
+    dataset, swapping, failed = _dataset(config, frames)
     capacity = len(frames) * (1 + config.fakes_per_frame)
     run = _Run(
         config, directory, accelerator, dataset, PixelPool(config.fit.image_size, config.fit.crop, capacity, directory)
@@ -182,11 +185,11 @@ def _train_all(
     }
     results = _write(run, rows, done, timing)
     failures = {key: n for key, n in results["coverage"]["by_reason"].items() if key in _FAILURES}
-    return Outcome(results, failures)
+    return Outcome(results, failures or ({"failed": failed} if failed else {}))
 
 
-def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedMaskDAR, dict[str, Any]]:
-    """The data set with its swaps made, and what making them took."""
+def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedMaskDAR, dict[str, Any], int]:
+    """The data set with its swaps made, what making them took, and how many frames failed."""
     make = config.on_miss == "materialise"
     size = config.working_size
     dataset = DeepfakeAugmentedMaskDAR(
@@ -206,9 +209,12 @@ def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedM
         identity_map=config.identity_map,
     )
     if not make:
-        return dataset, {}
+        return dataset, {}, 0
     report = dataset.materialise(progress=True, workers=config.executor.workers)
-    return dataset, {"made": report.made, "reused": report.reused, "seconds": round(report.seconds, 3)}
+    for line in failure_lines(report.failures):
+        tqdm.write(line, file=sys.stderr)
+    took = {"made": report.made, "reused": report.reused, "seconds": round(report.seconds, 3)}
+    return dataset, took, len(report.failures)
 
 
 def _fold_rows(run: _Run, fold: Fold) -> _FoldRows:

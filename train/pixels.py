@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Protocol
@@ -60,15 +61,21 @@ class PixelPool:
             the edges are evidence).
         capacity: the most rows that will be asked for.
         folder: where the file goes if they do not fit into memory; it has no name there and vanishes with the process.
+
+    Raises:
+        OSError: there is no room for the file.
     """
 
     def __init__(self, image_size: int, crop: bool, capacity: int, folder: Path) -> None:
         self._crop = crop
         shape = (capacity, image_size, image_size, 3)
-        if np.prod(shape, dtype=np.int64) <= _MEMORY_BYTES:
+        size = int(np.prod(shape, dtype=np.int64))
+        if size <= _MEMORY_BYTES:
             self._pixels: NDArray[np.uint8] = np.empty(shape, np.uint8)
         else:
             with tempfile.TemporaryFile(dir=folder) as file:
+                if hasattr(os, "posix_fallocate"):  # a disk that turns out to be full later would kill the process
+                    os.posix_fallocate(file.fileno(), 0, size)
                 self._pixels = np.memmap(file, np.uint8, "w+", shape=shape)
         self._places: dict[tuple[int, int, int], int] = {}
 

@@ -8,6 +8,7 @@ Every key stands, with a comment, in configs/. Exit codes: 0 done, 1 done with f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -22,7 +23,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fsa_data.errors import FsaError
+from fsa_data.errors import FsaError, debugging, of_system, warned_plainly
 from train.config import from_hydra
 from train.explain import explain, register_schema
 from train.overrides import prepare
@@ -47,18 +48,37 @@ def run(composed: DictConfig, directory: Path) -> int:
         secondary = int(os.environ.get("LOCAL_RANK", "0")) > 0
         outcome = cross_validate(config, directory, secondary=secondary)
     except FsaError as error:
+        _leave_no_empty_folder(directory)
         return wrong(error, str(error))
+    except OSError as error:
+        _leave_no_empty_folder(directory)
+        return wrong(error, _no_room(error, directory))
     if secondary:
         return DONE
     sys.stdout.write(f"{comparison_table([directory])}\n\n{directory / 'report.html'}\n")
     for reason, count in outcome.failures.items():
-        sys.stderr.write(f"{count} swaps could not be made: {reason}. Run again to try these frames once more.\n")
+        sys.stderr.write(f"{count} frames or swaps are missing: {reason}. Run again to try these frames once more.\n")
     return DONE_WITH_FAILURES if outcome.failures else DONE
+
+
+def _leave_no_empty_folder(directory: Path) -> None:
+    """Hydra makes the run directory before anything is looked at; wrong input leaves none behind."""
+    if directory.resolve() != Path.cwd():
+        with contextlib.suppress(OSError):  # it holds something, or is none of ours
+            directory.rmdir()
+
+
+def _no_room(error: OSError, directory: Path) -> str:
+    return (
+        f"The system refused to read or write a file: {of_system(error)}. Free some space or mend the permissions, or "
+        f"choose another place: hydra.run.dir=DIR for the results (now {directory}), store=DIR for the swaps. A rerun "
+        "in the same directory goes on where this one stopped."
+    )
 
 
 def wrong(error: Exception, message: str) -> int:
     """Tell what is wrong with the input; the traceback only with ``FSA_DEBUG=1``."""
-    if os.environ.get("FSA_DEBUG") == "1":
+    if debugging():
         traceback.print_exception(error)
     sys.stderr.write(f"{message}\n")
     return WRONG_INPUT
@@ -82,9 +102,12 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     sys.argv[1:] = prepare(given)
     try:
-        job()
+        with warned_plainly():
+            job()
     except (HydraException, OmegaConfBaseException) as error:
         return wrong(error, explain(error, given))
+    except OSError as error:  # the run directory cannot be made
+        return wrong(error, f"The run directory cannot be made: {of_system(error)}. Choose another hydra.run.dir=DIR.")
     return max(codes, default=DONE)
 
 

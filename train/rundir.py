@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fsa_data.datasets import FrameView
-from fsa_data.errors import BadTableError, RunDirectoryError
+from fsa_data.errors import BadTableError, FsaError, RunDirectoryError
 from fsa_data.evaluate import FoldFacts, Predictions, read_predictions, write_atomic, write_json, write_predictions
 from train.config import Config, flat
 
@@ -24,6 +24,7 @@ CHECKPOINT = "last.ckpt"
 WEIGHTS = "model.ckpt"
 """Of a finished fold: the weights after the last step, and the hyper-parameters."""
 _DONE = "done.json"
+_CONFIG = "config.yaml"
 # They say where and how, not what: another machine may finish a run, with another cache, logger or device.
 _FREE = ("trainer.", "logger.", "executor.", "store", "on_miss", "gallery")
 
@@ -31,6 +32,9 @@ _FREE = ("trainer.", "logger.", "executor.", "store", "on_miss", "gallery")
 @contextmanager
 def opened(directory: Path, config: Config) -> Iterator[None]:
     """Hold a run directory, with ``config.yaml`` written in it.
+
+    Input that turns out to be wrong before any fold was begun leaves nothing in a new directory, so that the command
+    can be mended and given again.
 
     Args:
         directory: made if it is not there.
@@ -40,6 +44,7 @@ def opened(directory: Path, config: Config) -> Iterator[None]:
         RunDirectoryError: another run is writing there, or a run of another configuration is there.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    new = not any(directory.iterdir())
     lock = FileLock(directory / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -50,6 +55,11 @@ def opened(directory: Path, config: Config) -> Iterator[None]:
     try:
         _settle_config(directory, config)
         yield
+    except (FsaError, OSError):
+        if new and {path.name for path in directory.iterdir()} <= {".lock", _CONFIG}:
+            for name in (_CONFIG, ".lock"):
+                (directory / name).unlink(missing_ok=True)
+        raise
     finally:
         lock.release()
 
@@ -121,7 +131,7 @@ def checkpoint_of(folder: Path) -> Path | None:
 
 
 def _settle_config(directory: Path, config: Config) -> None:
-    path = directory / "config.yaml"
+    path = directory / _CONFIG
     new = flat(OmegaConf.structured(config))
     if path.is_file():
         try:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
-from fsa_data.datasets.lineage import Audit, carries, check_fold, excluded_rows
+from fsa_data.datasets.lineage import Audit, carries, check_fold, excluded_rows, nothing_left
 from fsa_data.datasets.maskdar import check_condition, check_subjects, labelled, of_subjects
 from fsa_data.datasets.rows import Rows, StoredPixels
 from fsa_data.datasets.view import FrameView, common_folder
@@ -134,7 +134,6 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         everything = labelled(frames)
         chosen = of_subjects(everything, subjects)
         self.setup, self.on_miss, self.unswappable = setup, on_miss, unswappable
-        self.store = store if isinstance(store, SwapStore) else SwapStore(store)
         self.recipe = Recipe(
             load_source(source, source_options),
             load_engine(engine, engine_options, merge),
@@ -144,6 +143,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             seed,
             load_identity_map(identity_map),
         )
+        # last: what is wrong with the rest leaves no new store behind
+        self.store = store if isinstance(store, SwapStore) else SwapStore(store)
         options = {"source": source_options, "engine": engine_options, "merge": merge}
         self._command = _command(frames, source, engine, options, self.store, self.recipe)
         nothing_yet = Rows.real(np.zeros(0, np.int64))
@@ -204,10 +205,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             usable, train = train, train.subset(train.conditions == train_condition)
             check_condition("train", train_condition, train.conditions, usable.conditions, names)
         if not len(train):
-            raise LineageError(
-                f"Nothing is left to train on when {', '.join(names)} is tested: every row carries a test subject. "
-                "Test fewer subjects, or use a source (or weights) without these people."
-            )
+            missing = {} if self.setup == "real_only" else self.coverage()["by_reason"]
+            raise LineageError(nothing_left(names, why, int((~self._readable).sum()), missing))
         check_fold(train, names)
         test = self._test_view(names, test_condition)
         fakes = int(train.is_fake.sum())

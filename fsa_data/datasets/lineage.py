@@ -181,3 +181,26 @@ def _are(names: NDArray[np.str_], people: set[str], identities: Mapping[str, str
     distinct, inverse = np.unique(names, return_inverse=True)
     hit = np.array([person_of(str(name), identities) in people for name in distinct], bool)
     return hit[inverse] if len(distinct) else np.zeros(0, bool)
+
+
+def nothing_left(
+    test_subjects: Sequence[str], why: NDArray[np.int64], unreadable: int, missing: Mapping[str, int]
+) -> str:
+    """What to say of a fold without a training row: whom the rows carry, and what could not be read or swapped.
+
+    Args:
+        test_subjects: of the fold.
+        why: of every row, as :func:`carries` gives it.
+        unreadable: frames that cannot be read.
+        missing: swaps that are missing, by reason.
+    """
+    verbs = {"target": "show", "source": "wear the face of", "trained_on": "come from weights trained on"}
+    rows = Counter(WHY[code] for code in why.tolist())
+    parts = [f"{rows[kind]} {verb} a test subject" for kind, verb in verbs.items() if rows[kind]]
+    parts += [f"{unreadable} frames cannot be read"] if unreadable else []
+    parts += [f"{count} swaps are missing ({reason})" for reason, count in missing.items()]
+    return (
+        f"Nothing is left to train on when {', '.join(test_subjects)} is tested. There are {len(why)} rows: "
+        f"{', '.join(parts)}. Give usable frames of more people, test fewer of them, or use a source (or weights) "
+        "without them."
+    )

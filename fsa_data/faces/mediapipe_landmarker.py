@@ -13,7 +13,6 @@ import json
 import os
 import weakref
 import zipfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -181,6 +180,7 @@ class MediapipeLandmarker:
 
         if self._release is not None:
             self._release()
+        _close_left()
         model = weights.resolve("face_landmarker")
         with zipfile.ZipFile(model) as task:
             detector = task.read("face_detector.tflite")
@@ -202,13 +202,14 @@ class MediapipeLandmarker:
         )
         self._pid, self._warm = os.getpid(), False
         _OPEN.extend([self._landmarks, self._detector])
-        self._release = weakref.finalize(self, _release, self._pid, [self._landmarks, self._detector])
+        self._release = weakref.finalize(self, _LEFT.append, (self._pid, [self._landmarks, self._detector]))
         self._release.atexit = False
 
     def close(self) -> None:
         """Free the networks now; the next call opens them again."""
         if self._release is not None:
             self._release()
+        _close_left()
         self._pid, self._landmarks, self._detector = -1, None, None
 
 
@@ -216,18 +217,27 @@ _OPEN: list[Any] = []
 """Tasks that are open in this process or were inherited from its parent."""
 
 
-def _release(pid: int, tasks: Sequence[Any]) -> None:
+_LEFT: list[tuple[int, list[Any]]] = []
+"""Tasks whose landmarker is gone, with the process that opened them; the next one that opens or closes frees them.
+
+Tasks must not be left to the garbage collector: it tells their thread to end before it runs their destructor, and that
+waits for the thread for ever. Nor may a finalizer close them: it runs wherever the collector happens to, also where a
+lock is held that closing needs. So the finalizer only puts them here, where they never become garbage.
+"""
+
+
+def _close_left() -> None:
     """Close tasks whose landmarker is gone, or make them forget their handles where that is impossible.
 
-    Tasks must not be left to the garbage collector. It tells their thread to end before it runs their destructor, and
-    that waits for the thread for ever. A finalizer holds them until they are closed, so they never become garbage
-    first. In a forked child the thread does not exist; the operating system frees the memory.
+    In a forked child the thread that would close them does not exist; the operating system frees the memory.
     """
-    for task in tasks:
-        if pid == os.getpid():
-            task.close()
-        task._handle = None
-        _OPEN.remove(task)
+    while _LEFT:
+        pid, tasks = _LEFT.pop()
+        for task in tasks:
+            if pid == os.getpid():
+                task.close()
+            task._handle = None
+            _OPEN.remove(task)
 
 
 @atexit.register

@@ -130,6 +130,8 @@ class LabelledFrames:
         Raises:
             DatasetNotFoundError: the CSV, or a frame it lists, is not there.
             BadTableError: a column is missing, a row repeats another, a value cannot be used.
+            UnknownNameError: a label that is none of ``labels``, or the only one that is none of MaskDAR's and looks
+                like one of them.
         """
         return cls._from_rows(*readers.table(Path(path), Path(root) if root is not None else None, labels))
 

@@ -11,6 +11,7 @@ from fsa_data.errors import BadTableError, DatasetNotFoundError, UnknownNameErro
 from fsa_data.frames.labels import MASKDAR, MASKDAR_CODES, STATE_FARM, STATE_FARM_CODES, LabelMap
 from fsa_data.frames.media import IMAGE_SUFFIXES
 from fsa_data.frames.tables import Record, read_table
+from fsa_data.frames.typos import check_labels
 
 REQUIRED = ("path", "subject", "label")
 _MASKDAR_FILE = re.compile(r"(?P<subject>.+)-f(?P<frame>\d+)")
@@ -96,7 +97,10 @@ def state_farm(root: Path) -> tuple[LabelMap, list[Row]]:
 def table(path: Path, root: Path | None, labels: LabelMap | None) -> tuple[LabelMap, list[Row]]:
     """Rows of a CSV, in its order."""
     records = read_table(path, REQUIRED, "frame")
-    labels = labels or _labels_of([record["label"] for _, record in records])
+    if labels is None:
+        labels = _labels_of([record["label"] for _, record in records])
+        if labels is not MASKDAR:
+            check_labels(path, [(number, record["label"]) for number, record in records])
     index = labels.index
     if labels.names == MASKDAR.names:
         index |= {code: i for i, code in enumerate(MASKDAR_CODES)}

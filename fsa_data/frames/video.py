@@ -6,6 +6,8 @@ for photos, and a written video needs none.
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +29,10 @@ QUALITY = "14"
 
 UNSPECIFIED = 2
 """Code of an untagged colour space (ITU-T H.273); it is read and written as ITU-R BT.601."""
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""What the disk, not the video, is to blame for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class VideoInfo:
         pixel_aspect: width of a pixel by its height, upright; 0 if the file does not say.
         colours: codes of colour space, range, primaries and transfer (ITU-T H.273).
         frames: how many there are by the file's own word; 0 if it does not say.
+        lasts_s: how long it lasts by the file's own word, in seconds; 0 if it does not say.
     """
 
     path: str
@@ -69,6 +76,7 @@ class VideoInfo:
     pixel_aspect: Fraction
     colours: tuple[int, int, int, int]
     frames: int
+    lasts_s: float
 
 
 def describe_video(path: str | Path) -> VideoInfo:
@@ -97,9 +105,30 @@ def describe_video(path: str | Path) -> VideoInfo:
                 pixel_aspect=1 / aspect if aspect and _quarter_turns(frame) % 2 else aspect,
                 colours=(frame.colorspace, frame.color_range, context.color_primaries, context.color_trc),
                 frames=stream.frames,
+                lasts_s=_length(container.format.name, stream),
             )
     except (av.FFmpegError, IndexError) as error:
-        raise BadVideoError(f"{path} cannot be decoded as a video at frame 0: {error}.") from error
+        raise BadVideoError(_undecodable(path, 0, error)) from error
+
+
+def _length(kind: str, stream: Any) -> float:
+    """Seconds that a stream lasts by its header; 0 if that does not say."""
+    if kind == "avi":  # FFmpeg corrects the duration of one that is cut off, and leaves the number of frames
+        return float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    told = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", stream.metadata.get("DURATION", ""))  # Matroska
+    return 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else 0.0
+
+
+def _undecodable(path: str, index: int, error: Exception) -> str:
+    if index == 0 and isinstance(error, av.EOFError):
+        return f"{path} holds no frame."
+    why = "there is no video stream in it" if isinstance(error, IndexError) else getattr(error, "strerror", error)
+    return (
+        f"{path} cannot be decoded as a video at frame {index}: {why}. Copy it again, or see whether "
+        f"`ffmpeg -i {Path(path).name} NEW.mkv` mends it."
+    )
 
 
 def decode_video(path: str | Path, wanted: Callable[[int], bool] | None = None) -> Iterator[VideoFrame]:
@@ -125,7 +154,7 @@ def decode_video(path: str | Path, wanted: Callable[[int], bool] | None = None) 
             if wanted is None or wanted(index):
                 yield VideoFrame(index, upright(frame), last, int(frame.duration or 0))
     except (av.FFmpegError, IndexError) as error:
-        raise BadVideoError(f"{path} cannot be decoded as a video at frame {index + 1}: {error}.") from error
+        raise BadVideoError(_undecodable(path, index + 1, error)) from error
 
 
 def _frames(path: str) -> Iterator[av.VideoFrame]:
@@ -189,7 +218,7 @@ class VideoWriter:
         try:
             path.touch()
         except OSError as error:
-            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+            raise OutputError(_unwritable(path, error)) from error
         self._out = av.open(str(path), "w", format=kind, options=options if kind in ("mp4", "mov") else {})
         self._sound: _Sound | None = None
         self._stream = self._video_stream(kind)
@@ -204,6 +233,8 @@ class VideoWriter:
             self._out.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self._close_all()
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise OutputError(_unwritable(self._path, error)) from error
             raise ConfigError(
                 f"{like.path}: its sound or pictures cannot be put into {suffix} as they are: {error}. Write .mkv."
             ) from error
@@ -254,14 +285,14 @@ class VideoWriter:
                 packet.duration = self._durations.pop(packet.pts, 0) or packet.duration
                 self._out.mux(packet)
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"Cannot write {self._path}: {error}. Free some space or write elsewhere.") from error
+            raise OutputError(_unwritable(self._path, error)) from error
 
     def _copy(self, packets: Iterator[Any]) -> None:
         for packet in packets:
             try:
                 self._out.mux(packet)
             except (av.FFmpegError, OSError) as error:
-                raise OutputError(f"Cannot write {self._path}: {error}. Free some space or write elsewhere.") from error
+                raise OutputError(_unwritable(self._path, error)) from error
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -283,7 +314,11 @@ class VideoWriter:
         try:
             self._out.close()
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"Cannot write {self._path}: {error}. Free some space or write elsewhere.") from error
+            raise OutputError(_unwritable(self._path, error)) from error
+
+
+def _unwritable(path: Path, error: OSError | av.FFmpegError) -> str:
+    return f"Cannot write {path}: {error.strerror}. Free some space or write elsewhere."
 
 
 class _Sound:

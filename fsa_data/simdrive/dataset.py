@@ -177,4 +177,7 @@ def _in_processes(folder: Path, plan: Plan, processes: int, told: Callable[[Row]
         if any(worker.returncode for worker in workers):
             complaints.seek(0)
             text = complaints.read().decode("utf-8", "replace").strip()
+            foreseen = text.rpartition(f"\n{StoreWriteError.__module__}.{StoreWriteError.__name__}: ")
+            if foreseen[1]:
+                raise StoreWriteError(f"Drawing simdrive frames failed: {foreseen[2]}")
             raise StoreWriteError(f"A process that draws simdrive frames into {folder} failed:\n{text}")

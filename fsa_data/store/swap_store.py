@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -258,8 +259,14 @@ def _create(path: Path) -> None:
                 f"{path} is no store: it holds {held[0]!r} and no {MARKER}. Name an empty or a new directory."
             )
     content = json.dumps({"what": "fsa-data swap store", "format_version": shard.FORMAT_VERSION}) + "\n"
+    there = path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
         write_atomically(path / MARKER, content.encode())
     except OSError as error:
-        raise StoreWriteError(f"Cannot make a store at {path}: {error.strerror}. Name a writable directory.") from error
+        if not there:
+            with contextlib.suppress(OSError):  # it could not even be made
+                path.rmdir()
+        raise StoreWriteError(
+            f"Cannot make a store at {path}: {error.strerror}. Name a writable directory with free space."
+        ) from error

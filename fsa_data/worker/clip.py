@@ -38,6 +38,9 @@ from fsa_data.worker.wear import Person, changed_region, cut_out, find_donors, m
 MOST_FACES = 8
 """Faces that are looked for in a frame."""
 
+MISSING_S = 1.0
+"""How much of a video may be missing at its end before that is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClipReport:
@@ -160,6 +163,7 @@ def _look(info: VideoInfo, job: _Job) -> tuple[list[list[Face]], list[float], li
     """First reading: the faces and the time of every frame, and what the video broke off with."""
     found: list[list[Face]] = []
     times_s: list[float] = []
+    end_s = 0.0
     try:
         for frame in job.bar(decode_video(info.path), info.frames, "finding faces"):
             if frame.image.shape[:2] != (info.height, info.width):
@@ -167,11 +171,22 @@ def _look(info: VideoInfo, job: _Job) -> tuple[list[list[Face]], list[float], li
                 raise BadVideoError(f"{info.path} changes its size at frame {frame.index}, from {size}.")
             found.append(job.landmarker(frame.image))
             times_s.append(float(frame.pts * info.time_base))
+            end_s = float((frame.pts + frame.duration) * info.time_base)
     except BadVideoError as error:
         if not found:
             raise
         return found, times_s, [f"{error} The {len(found)} frames before it are swapped."]
-    return found, times_s, []
+    return found, times_s, _breaks_off(info, len(found), end_s - times_s[0])
+
+
+def _breaks_off(info: VideoInfo, frames: int, shown_s: float) -> list[str]:
+    """A line if a video ends long before the time that its header names: it was cut off, as by a broken download."""
+    if info.lasts_s - shown_s <= MISSING_S:
+        return []
+    return [
+        f"{info.path} breaks off after {shown_s:.1f} s; by its own word it lasts {info.lasts_s:.1f} s. The {frames} "
+        "frames that are there are swapped. Copy it again if the rest is wanted."
+    ]
 
 
 def _meet_people(info: VideoInfo, job: _Job, tracks: Sequence[Track], chosen: set[int]) -> dict[int, Person]:

@@ -20,11 +20,11 @@ from fsa_data.errors import ConfigError
 from fsa_data.faces import load_landmarker
 from fsa_data.frames import LabelledFrames
 from fsa_data.sources import find_faces
-from fsa_data.store import STATUSES, StoreWriter, SwapStore
+from fsa_data.store import STATUSES, SwapStore
 from fsa_data.store.index import Entries
 from fsa_data.store.keys import Keys, as_hex
 from fsa_data.store.writer import sweep
-from fsa_data.types import Face, Image, Json, Landmarker, Reason, Source, SwapEngine
+from fsa_data.types import Face, Image, Json, Landmarker, Reason, Source, SourceFace, SwapEngine
 from fsa_data.worker import references
 from fsa_data.worker.identities import IdentityMap
 from fsa_data.worker.plan import Plan, Recipe, plan
@@ -101,6 +101,7 @@ def materialise(
         WorkerDiedError: a worker process was killed.
     """
     started = time.perf_counter()
+    _check_workers(workers)
     recipe = Recipe(
         source,
         engine,
@@ -134,9 +135,11 @@ def materialise_plan(
     done: list[Done] = []
     if tasks:
         _check_workers(workers)
+        # a source without a face is told now, not after looking at every frame
+        donors = _donors(recipe, planned, store) if any(task.slots for task in tasks) else []
         done += _make_references(frames, recipe, planned, store, tasks, workers, progress)
         tasks = missing_tasks(frames, planned, store, retry) if done else tasks
-        done += _do_all("swapping", tasks, recipe, planned, store, workers, progress)
+        done += _do_all("swapping", tasks, recipe, planned, store, workers, progress, donors)
         store.refresh()
     after = store.locate("swaps", planned.swap_keys.ravel()) if tasks else before
     return _report(frames, before, after, done, time.perf_counter() - started)
@@ -150,6 +153,7 @@ def _do_all(
     store: SwapStore,
     workers: int | Literal["auto"],
     progress: bool,
+    donors: Sequence[SourceFace] = (),
 ) -> list[Done]:
     done: list[Done] = []
     with tqdm(total=len(tasks), desc=what, unit="frame", disable=None if progress else True) as bar:
@@ -159,7 +163,7 @@ def _do_all(
             bar.update()
 
         if tasks:
-            _do(tasks, recipe, planned, store, _processes(workers, len(tasks), recipe.engine), report)
+            _do(tasks, recipe, planned, store, _processes(workers, len(tasks), recipe.engine), report, donors)
     return done
 
 
@@ -261,31 +265,25 @@ def _do(
     store: SwapStore,
     processes: int,
     report: Callable[[Done], None],
+    donors: Sequence[SourceFace],
 ) -> None:
     about = _about(recipe)
-    with store.writer() as writer:  # for the landmarks of the photos, and for swaps made in this process
+    trained_on = tuple(recipe.engine.trained_on) if recipe.engine is not None else ()
+    with store.writer(about, trained_on) as writer:
 
         def make_kit() -> Kit:
-            return _kit(recipe, planned, store, writer, any(task.slots for task in tasks))
+            return _kit(recipe, planned, store, donors, any(task.slots for task in tasks))
 
         if processes:
             run_in_processes(processes, store.path, about, make_kit, tasks, report)
             return
-        kit = make_kit()
-        trained_on = tuple(recipe.engine.trained_on) if recipe.engine is not None else ()
-        with _single_threaded(), store.writer(about, trained_on) as own:
-            worker = FrameWorker(kit, store, own)
+        with _single_threaded():
+            worker = FrameWorker(make_kit(), store, writer)
             for task in tasks:
                 report(worker.do(task))
 
 
-def _kit(recipe: Recipe, planned: Plan, store: SwapStore, writer: StoreWriter, swaps: bool) -> Kit:
-    """Find the donors' faces, if there is anything to swap."""
-    landmarker = recipe.landmarker
-    worn = sorted({at for photos in planned.allowed for at in photos}) if swaps else []
-    photos = [recipe.photos[at] for at in worn]
-    donors = find_faces(photos, Remembering(landmarker, store, writer)) if photos else []
-    writer.close()
+def _kit(recipe: Recipe, planned: Plan, store: SwapStore, donors: Sequence[SourceFace], swaps: bool) -> Kit:
     place = {(donor.identity, donor.digest): at for at, donor in enumerate(donors)}
     order = sorted(range(len(recipe.photos)), key=lambda at: (recipe.photos[at].identity, recipe.photos[at].digest))
     rank = {at: n for n, at in enumerate(order)}
@@ -298,7 +296,15 @@ def _kit(recipe: Recipe, planned: Plan, store: SwapStore, writer: StoreWriter, s
         for photos in planned.allowed
     )
     known = references.load(planned.groups, store) if swaps else ()
-    return Kit(recipe.engine if swaps else None, landmarker, tuple(donors), allowed, recipe.working_size, known)
+    engine = recipe.engine if swaps else None
+    return Kit(engine, recipe.landmarker, tuple(donors), allowed, recipe.working_size, known)
+
+
+def _donors(recipe: Recipe, planned: Plan, store: SwapStore) -> list[SourceFace]:
+    """The faces of every photo that anybody may wear; what is found is kept in the store."""
+    photos = [recipe.photos[at] for at in sorted({at for photos in planned.allowed for at in photos})]
+    with store.writer() as writer:
+        return find_faces(photos, Remembering(recipe.landmarker, store, writer)) if photos else []
 
 
 def _about(recipe: Recipe) -> Json:

@@ -126,7 +126,7 @@ class FolderOutput:
         try:
             (self._part / MASKS if self._masks else self._part).mkdir(parents=True)
         except OSError as error:
-            raise OutputError(f"Cannot write to {self._path.parent}: {error.strerror}.") from error
+            raise OutputError(f"Cannot write to {self._path.parent}: {error.strerror}. Name another folder.") from error
         return self
 
     def __exit__(
@@ -141,7 +141,9 @@ class FolderOutput:
                 self._part.rename(self._path)
                 shutil.rmtree(old, ignore_errors=True)
         except OSError as failed:
-            raise OutputError(f"Cannot write {self._path}: {failed.strerror}.") from failed
+            raise OutputError(
+                f"Cannot write {self._path}: {failed.strerror}. Free some space or write elsewhere."
+            ) from failed
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
 
@@ -177,7 +179,7 @@ class FileOutput:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"Cannot write to {self._path.parent}: {error.strerror}.") from error
+            raise OutputError(f"Cannot write to {self._path.parent}: {error.strerror}. Name another folder.") from error
         if self._like is None:
             return self
         try:
@@ -206,7 +208,9 @@ class FileOutput:
         except OutputError:
             raise
         except OSError as failed:
-            raise OutputError(f"Cannot write {self._path}: {failed}.") from failed
+            raise OutputError(
+                f"Cannot write {self._path}: {failed.strerror}. Free some space or write elsewhere."
+            ) from failed
         finally:
             for path in (swaps, validity, *masks, self._path):
                 _part(path).unlink(missing_ok=True)

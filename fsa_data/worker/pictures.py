@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fsa_data.errors import BadImageError, DatasetNotFoundError
+from fsa_data.errors import BadImageError, DatasetNotFoundError, failure_lines
 from fsa_data.faces import face_size_px
 from fsa_data.frames import IMAGE_SUFFIXES, FrameRef, hash_frame, read_image
 from fsa_data.types import Face, Image, Landmarker, Reason, SourceFace, Swap, SwapEngine
@@ -63,8 +63,11 @@ def swap_pictures(
             image = read_image(path)
         except BadImageError as error:
             failures.append(str(error))
-            if len(failures) == len(pictures):
-                raise  # there is nothing to give
+            if len(failures) == len(pictures):  # there is nothing to give
+                if len(pictures) == 1:
+                    raise
+                listed = "\n  ".join(failure_lines(failures))
+                raise BadImageError(f"None of the {len(pictures)} pictures can be decoded.\n  {listed}") from error
             output.tables.rows.append(Row(path.name, Reason.FAILED))
             output.tables.valid.append((path.name, False))
             continue

@@ -183,3 +183,25 @@ def test_a_landmarker_in_a_cycle_is_collected_without_waiting_for_ever(tmp_path)
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30, check=False
     )
     assert ran.stdout == "done\n", ran.stderr
+
+
+def test_a_landmarker_may_be_collected_while_a_pool_of_threads_is_locked():
+    """The garbage collector may run anywhere, for example while the next landmarker starts its thread."""
+    script = """
+        from concurrent.futures.thread import _global_shutdown_lock
+        from fsa_data.faces import load_landmarker, mediapipe_landmarker
+        from fsa_data.sources import load_source
+
+        image = load_source("portraits").photos[0].load()
+        first, second = load_landmarker(), load_landmarker()
+        assert first(image) and second(image)
+        with _global_shutdown_lock:
+            del second
+        third = load_landmarker()
+        assert third(image)
+        print(len(mediapipe_landmarker._OPEN))
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.stdout == "4\n", ran.stderr  # two networks each of the first and the third
