@@ -146,7 +146,7 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     told = face.skin * weight
     bare = (told > 0.3) & ~face.beard
     some = lab[bare] if bare.any() else lab
-    tone = np.sort(some, axis=0)[len(some) // 2]
+    tone = np.sort(some.T, axis=1)[:, len(some) // 2]
     hanging = hair(lab, tone)
     low, high = BEARD
     darker = (tone[0] - lab[:, 0]) / max(float(tone[0]), 1.0)

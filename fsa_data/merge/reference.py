@@ -104,7 +104,7 @@ class Texels:
 
     def where(self, chosen: slice | NDArray[np.bool_]) -> Texels:
         """Some of them."""
-        return Texels(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return Texels(*(np.ascontiguousarray(getattr(self, field.name)[chosen]) for field in fields(self)))
 
 
 def analyse(image: Image, points_px: Floats) -> Analysed:
