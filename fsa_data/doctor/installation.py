@@ -97,7 +97,7 @@ def lightning() -> str:
 
 
 def torch() -> str:
-    """torch and torchvision must be built for each other: an operator of the second is called."""
+    """A pair of torch and torchvision must be built for each other: an operator of the second is called."""
     try:
         import torch
         import torchvision
