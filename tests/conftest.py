@@ -60,12 +60,17 @@ def unprivileged(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def face_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory, with ``face.png`` in it; everything else each test puts there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FSA_DEBUG", raising=False)
+    write_face(tmp_path / "face.png")
+    return tmp_path
+
+
+def write_face(path: Path) -> None:
+    """A picture of a face, 256 x 256."""
     import cv2
 
     from fsa_data.sources import load_source
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FSA_DEBUG", raising=False)
     photo = load_source("portraits").photos[0].load()
-    cv2.imwrite("face.png", cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[:, :, ::-1])
-    return tmp_path
+    cv2.imwrite(str(path), cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[:, :, ::-1])
