@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,36 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(f"a test tried to reach {address!r}")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture
+def unprivileged(tmp_path_factory: pytest.TempPathFactory):
+    """As somebody who must respect permissions (the suite may run as root); what is imported must be so before."""
+    if os.geteuid() == 0:
+        base = tmp_path_factory.getbasetemp()
+        for folder in (base.parent, base):
+            folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
+        os.seteuid(65534)
+        yield
+        os.seteuid(0)
+    else:
+        yield
+
+
+@pytest.fixture
+def face_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with ``face.png`` in it; everything else each test puts there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FSA_DEBUG", raising=False)
+    write_face(tmp_path / "face.png")
+    return tmp_path
+
+
+def write_face(path: Path) -> None:
+    """A picture of a face, 256 x 256."""
+    import cv2
+
+    from fsa_data.sources import load_source
+
+    photo = load_source("portraits").photos[0].load()
+    cv2.imwrite(str(path), cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[:, :, ::-1])

@@ -1,6 +1,5 @@
 """Commands given what they cannot use: one message that says what and where, exit code 2, nothing left behind."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,90 +12,29 @@ from maskdar_recording import Script, write_recording
 from numbered_video import cut_off, damage, write_video
 
 from fsa_data.cli import DONE, FAILURES, WRONG_INPUT, main
-from fsa_data.sources import load_source
 from fsa_data.store import SwapStore
+from tests.bad_data import FOLDERS, TABLES, refused, state_farm, write_table
 
 STORE = ["-s", "portraits", "--store", "store"]
 HEADER = "video,subject,start_s,end_s,label"
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, with a picture of a face; everything else each test puts there."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FSA_DEBUG", raising=False)
-    photo = load_source("portraits").photos[0].load()
-    cv2.imwrite("face.png", cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[:, :, ::-1])
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("face_here")
 
 
-def _tree() -> dict[str, bytes]:
-    return {str(p): p.read_bytes() if p.is_file() else b"" for p in Path().rglob("*")}
-
-
-def _refused(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    before = _tree()
-    assert main(words) == WRONG_INPUT
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.err.startswith("fsa: ")
-    assert "Traceback" not in told.err
-    assert told.out == ""
-    assert _tree() == before
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("path,label\nface.png,x\n", "frames.csv lacks the column subject; it has path, label."),
-        ("path;subject;label\nface.png;p1;x\n", "Separate the columns by commas."),
-        ("", "frames.csv lacks the column path, subject, label; it has none."),
-        ("path,subject,label\n", "frames.csv lists no frame."),
-        ("path,subject,label\nface.png,p1,x\nnone.png,p1,x\n", "frames.csv, row 3: no file none.png."),
-        ("path,subject,label\nface.png,p1,x\nface.png,p2,y\n", "row 3: the frame face.png is already in row 2."),
-        ("path,subject,label\nface.png,,x\n", "row 2: the subject is empty."),
-        ("path,subject,label\nface.png,Jürgen,x\n".encode("latin-1"), "frames.csv is not UTF-8 (byte 29)."),
-        ("path,subject,label\nface.png,p1,x\n".encode("utf-16"), "frames.csv is not UTF-8 (byte 0)."),
-        ("path,subject,label,video_index\nface.png,p1,x,first\n", "row 2: video_index must be a whole number"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), TABLES)
 def test_csv(content: str | bytes, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("frames.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    _refused(["materialise", "--csv", "frames.csv", *STORE], message, capsys)
+    write_table(content)
+    refused(["materialise", "--csv", "frames.csv", *STORE], message, capsys)
 
 
-def _image(path: str) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy("face.png", path)
-
-
-def _state_farm(*lines: str) -> None:
-    _image("data/imgs/train/c0/img_1.jpg")
-    Path("data/driver_imgs_list.csv").write_text("\n".join(["subject,classname,img", *lines]) + "\n")
-
-
-@pytest.mark.parametrize(
-    ("option", "prepare", "message"),
-    [
-        ("--maskdar", lambda: None, "No MaskDAR folder at data. Expected class folders C00 .. C14 in it."),
-        ("--maskdar", lambda: Path("data").mkdir(), "No frame under data."),
-        ("--maskdar", lambda: _image("data/C15/user01-f01.png"), "data/C15 is no class of MaskDAR."),
-        ("--maskdar", lambda: _image("data/C01/user01.png"), "data/C01/user01.png does not follow MaskDAR's naming"),
-        ("--state-farm", lambda: None, "No State Farm folder at data."),
-        ("--state-farm", lambda: _image("data/imgs/train/c0/img_1.jpg"), "No driver_imgs_list.csv in data."),
-        ("--state-farm", _state_farm, "driver_imgs_list.csv lists no image."),
-        ("--state-farm", lambda: _state_farm("p1,c0,img_1.jpg", "p1,c0,img_2.jpg"), "row 3: no file data/imgs"),
-        ("--state-farm", lambda: _state_farm("p1,c0,img_1.jpg", "p2,c0,img_1.jpg"), "row 3: the image img_1.jpg is"),
-        ("--state-farm", lambda: _state_farm("p1,safe,img_1.jpg"), "Unknown class in data/driver_imgs"),
-    ],
-)  # fmt: skip
-def test_folders(option: str, prepare: Callable[[], None], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("reader", "prepare", "message"), FOLDERS)
+def test_folders(reader: str, prepare: Callable[[], object], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     prepare()
-    _refused(["materialise", option, "data", *STORE], message, capsys)
+    refused(["materialise", f"--{reader.replace('_', '-')}", "data", *STORE], message, capsys)
 
 
 def test_state_farm_is_swapped(capsys: pytest.CaptureFixture[str]) -> None:
-    _state_farm("p1,c0,img_1.jpg")
+    state_farm("p1,c0,img_1.jpg")
     assert main(["materialise", "--state-farm", "data", *STORE]) == DONE
     assert "1 swaps made" in capsys.readouterr().out
 
@@ -168,6 +106,8 @@ def _intervals(*lines: str) -> list[str]:
         ("empty.mkv,p1,0,1,x", "row 2 (empty.mkv): videos/empty.mkv holds no frame."),
         ("cut.avi,p1,1.5,2,x", "row 2 (cut.avi): 1.5 to 2 s reaches outside of the video"),
         ("damaged.avi,p1,0,2,x", "damaged.avi: frame 20 at 0.800 s is damaged and cannot be decoded."),
+        ("a.mkv,p1,0,many,x", "row 2 (a.mkv): start_s and end_s are seconds, e.g. 83.5; got '0' and 'many'."),
+        ("a.mkv,p1,0,1,x\na.mkv,p1,0,1,x", "row 3 (a.mkv): overlaps row 2"),
     ],
 )
 def test_intervals(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +118,7 @@ def test_intervals(line: str, message: str, capsys: pytest.CaptureFixture[str]) 
     Path("videos/text.mkv").write_text("hello")
     cut_off(Path("videos/cut.avi"), 0.5)
     damage(Path("videos/damaged.avi"), 20)
-    _refused([*_intervals(line), "--per-interval", "100"], message, capsys)
+    refused([*_intervals(line), "--per-interval", "100"], message, capsys)
 
 
 def test_intervals_of_variable_rate_and_odd_size_are_extracted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,7 +129,7 @@ def test_intervals_of_variable_rate_and_odd_size_are_extracted(capsys: pytest.Ca
     assert "2 intervals hold fewer than 3 frames" in told.out
     assert main(["materialise", "--csv", "out/frames.csv", *STORE]) == DONE
     capsys.readouterr()
-    _refused(_intervals("a.mkv,p1,0,1,x"), "out is not empty, and nothing is overwritten.", capsys)
+    refused(_intervals("a.mkv,p1,0,1,x"), "out is not empty, and nothing is overwritten.", capsys)
 
 
 @pytest.mark.parametrize(
@@ -204,10 +144,83 @@ def test_intervals_of_variable_rate_and_odd_size_are_extracted(capsys: pytest.Ca
         (["--maskdar-raw", ".", "--per-interval", "0"], "At least 1 frame"),
         (["--maskdar-raw", ".", "--trim-s", "-1"], "0 seconds or more, got -1.0"),
         (["--maskdar-raw", "."], "No recording_*.csv under ."),
+        (["--videos", ".", "--intervals", "i.csv"], "No CSV at i.csv. It needs a header with video, subject"),
+        (["--videos", ".", "--intervals", "face.png"], "face.png is not UTF-8"),
     ],
 )  # fmt: skip
 def test_options_of_extract(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    _refused(["extract", *words, "-o", "out"], message, capsys)
+    refused(["extract", *words, "-o", "out"], message, capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["-s", "image:wall.png"],
+            "None of 1 photos shows a usable face; give photos with one clear, large face each.",
+        ),
+        (["-s", "image:text.png"], "text.png is not an image that can be decoded (5 bytes)."),
+        (["-s", "image:none.png"], "Source 'image:none.png': there is no file"),
+        (["-s", "folder:none"], "Source 'folder:none': there is no folder"),
+        (["-s", "folder:videos"], "no image in"),
+        (["-s", "portraits", "-s", "portrait"], "Unknown source 'portrait'. Did you mean 'portraits'?"),
+        (["-s", "portraits:2"], "Source 'portraits:2' is not complete or says too much: expected 'portraits'."),
+        (["-s", "image"], "expected 'image:PATH'"),
+        (["-s", "simdrive", "--source-option", "identitys=2"], "has no option 'identitys'. Known: identities"),
+        (["-s", "portraits", "--engine", "mesh_wrap"], "Unknown engine 'mesh_wrap'. Did you mean 'mesh_warp'?"),
+        (["-s", "portraits", "--engine-option", "max_yaw_deg=many"], "max_yaw_deg must be at least 0, got 'many'."),
+        (["-s", "portraits", "--merge-option", "colours=1"], "merge has no option 'colours'. Known: colour"),
+    ],
+)
+def test_sources_and_engines(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("wall.png", np.full((120, 160, 3), 100, np.uint8))
+    Path("text.png").write_text("hello")
+    Path("videos").mkdir()
+    refused(["swap", "-d", "face.png", "-o", "out.png", *words], message, capsys)
+    write_table("path,subject,label\nface.png,p1,x\n")
+    command = ["materialise", "--csv", "frames.csv", "--workers", "0", "--store", "store", *words]
+    if "None of 1 photos" in message or "text.png" in message:  # known once the photo was looked at
+        assert main(command) == WRONG_INPUT
+        assert message in capsys.readouterr().err
+        info = SwapStore("store").info()
+        assert (info.swaps, info.frames, info.unfinished) == (0, 0, ())
+    else:
+        refused(command, message, capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--workers", "-1"], "workers must be 'auto' or a number from 0 on, got -1."),
+        (["--working-size", "3"], "working_size must be the short side, (height, width) or None, from 16 on; got 3."),
+        (["--fakes-per-frame", "-1"], "fakes_per_frame must be 0 or more, got -1."),
+        (["--identity-map", "none.csv"], "Cannot read the identity map none.csv"),
+        (["--identity-map", "bad.csv"], "bad.csv, line 2: the columns identity and person must both be filled"),
+        (["--identity-map", "latin.csv"], "The identity map latin.csv is not UTF-8 (byte 17). Save it as UTF-8."),
+    ],
+)
+def test_options_of_materialise(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table("path,subject,label\nface.png,p1,x\n")
+    write_table("a,b\n1,2\n", "bad.csv")
+    write_table("identity,person\nJürgen,b\n".encode("latin-1"), "latin.csv")
+    refused(["materialise", "--csv", "frames.csv", *STORE, *words], message, capsys)
+
+
+@pytest.mark.filterwarnings("default")  # as in a process of its own
+def test_a_label_that_looks_like_a_typing_error_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"{i}.png" for i in range(11)]
+    for name in names:
+        Path(name).write_bytes(b"no image")
+    rows = [f"{name},p1,{'Smoek' if name == '4.png' else 'Smoke'}" for name in names]
+    write_table("\n".join(["path,subject,label", *rows]) + "\n")
+    assert main(["materialise", "--csv", "frames.csv", *STORE]) == FAILURES
+    told = capsys.readouterr().err
+    assert told.startswith("fsa: warning: frames.csv, row 6: the label 'Smoek' (1 rows) looks like 'Smoke' (10 rows).")
+    assert told.count("Smoek") == 1
+    write_video(Path("videos/a.mkv"), range(0, 12_000, 500))
+    lines = [f"a.mkv,p1,{i},{i + 1},{'Smoek' if i == 4 else 'Smoke'}" for i in range(11)]
+    assert main([*_intervals(*lines), "--per-interval", "1"]) == DONE
+    assert capsys.readouterr().err.startswith("fsa: warning: intervals.csv, row 6: the label 'Smoek'")
 
 
 def test_raw_maskdar(capsys: pytest.CaptureFixture[str]) -> None:
@@ -219,9 +232,9 @@ def test_raw_maskdar(capsys: pytest.CaptureFixture[str]) -> None:
     assert "failed: user03: Yawn from 10.0 to 12.9 s: no frame is left" in told.err
     assert main(["materialise", "--maskdar", "out", *STORE]) == DONE
     capsys.readouterr()
-    _refused(command, "out is not empty", capsys)
+    refused(command, "out is not empty", capsys)
     write_video(Path("raw/capture-user03.avi"), range(12))
-    _refused([*command[:-1], "unmasked", "-o", "new"], "has 12 frames, but its frame map", capsys)
+    refused([*command[:-1], "unmasked", "-o", "new"], "has 12 frames, but its frame map", capsys)
 
 
 def test_as_a_process_there_is_one_message_and_no_traceback() -> None:

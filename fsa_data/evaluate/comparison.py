@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fsa_data.errors import DatasetNotFoundError
+from fsa_data.errors import DatasetNotFoundError, RunDirectoryError
 from fsa_data.evaluate.results import plain_name
 from fsa_data.types import Json
 
 HEADER = (
     "setup", "folds", "train real", "train fake", "test", "accuracy", "macro-F1", "per subject", "on fakes", "s/fold",
 )  # fmt: skip
+
+_NEEDED = {"classes", "cv", "data", "folds", "label_map_hash", "setup", "test"}
 
 
 def comparison_table(runs: Sequence[Path]) -> str:
@@ -27,6 +29,7 @@ def comparison_table(runs: Sequence[Path]) -> str:
 
     Raises:
         DatasetNotFoundError: a directory without ``results.json``.
+        RunDirectoryError: one that is damaged.
     """
     results = [_read(run) for run in runs]
     lines = [HEADER, *(_line(result) for result in results)]
@@ -47,8 +50,14 @@ def _read(run: Path) -> dict[str, Any]:
     file = run / "results.json"
     if not file.is_file():
         raise DatasetNotFoundError(f"No results.json in {run}. Give run directories that train/run.py has finished.")
-    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return result
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunDirectoryError(f"{file} is damaged ({error}). Run train/run.py there again.") from error
+    lacks = sorted(_NEEDED - set(result)) if isinstance(result, dict) else sorted(_NEEDED)
+    if lacks:
+        raise RunDirectoryError(f"{file} is no result of train/run.py: it lacks {', '.join(lacks)}.")
+    return dict(result)
 
 
 def _line(result: Json) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from fsa_data.errors import BadTableError, DatasetNotFoundError, FsaError
 from fsa_data.frames.frame_folder import Extracted, check_new, new_folder, safe_name
 from fsa_data.frames.picking import Sampling, Timeline, frames_at, read_timeline
 from fsa_data.frames.tables import Record, read_table
+from fsa_data.frames.typos import check_labels
 
 REQUIRED = ("video", "subject", "start_s", "end_s", "label")
 COPIED = ("subject", "label", "session", "view", "condition", "licence", "consent")
@@ -63,6 +64,7 @@ def extract_intervals(
     Raises:
         DatasetNotFoundError: no such folder or table.
         BadTableError: rows that cannot be used, all of them named.
+        UnknownNameError: a label that is probably one of MaskDAR's with a typing error.
         BadVideoError: a frame that was chosen is damaged.
         ConfigError: ``out`` holds something already.
         OutputError: ``out`` cannot be written.
@@ -117,6 +119,7 @@ def _plan(videos: Path, table: Path, sampling: Sampling) -> tuple[dict[str, Time
         lines = [wrong[row] for row in sorted(wrong)]
         more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         raise BadTableError("\n  ".join([f"{table}: {len(lines)} rows cannot be used.", *lines[:_SHOWN], *more]))
+    check_labels(table, [(one.row, one.record["label"]) for one in good])
     return {name: found for name, found in timelines.items() if isinstance(found, Timeline)}, chosen
 
 

@@ -20,7 +20,7 @@ import fsa_data
 from fsa_data.errors import ConfigError, StoreWriteError
 from fsa_data.paths import cache_dir
 from fsa_data.simdrive.actions import CLASSES
-from fsa_data.simdrive.generate import Plan, Row, write_share
+from fsa_data.simdrive.generate import FORESEEN, Plan, Row, write_share
 
 VERSION = 5
 """Raised whenever a pixel of the data or of a portrait changes; part of the folder's name."""
@@ -177,7 +177,6 @@ def _in_processes(folder: Path, plan: Plan, processes: int, told: Callable[[Row]
         if any(worker.returncode for worker in workers):
             complaints.seek(0)
             text = complaints.read().decode("utf-8", "replace").strip()
-            foreseen = text.rpartition(f"\n{StoreWriteError.__module__}.{StoreWriteError.__name__}: ")
-            if foreseen[1]:
-                raise StoreWriteError(f"Drawing simdrive frames failed: {foreseen[2]}")
+            if all(worker.returncode in (0, FORESEEN) for worker in workers):
+                raise StoreWriteError(f"Drawing simdrive frames failed: {text.splitlines()[-1]}")
             raise StoreWriteError(f"A process that draws simdrive frames into {folder} failed:\n{text}")

@@ -100,6 +100,10 @@ def write_share(folder: Path, plan: Plan, share: int, shares: int, told: Callabl
             told(row)
 
 
+FORESEEN = 2
+"""Exit code of a process whose last line on standard error is for the user."""
+
+
 def main(arguments: list[str]) -> None:
     """Do one share in a process of its own; one JSON row per line goes to standard output.
 
@@ -114,7 +118,11 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(json.dumps(asdict(row)) + "\n")
         sys.stdout.flush()
 
-    write_share(Path(given["folder"]), Plan(**given["plan"]), given["share"], given["shares"], tell)
+    try:
+        write_share(Path(given["folder"]), Plan(**given["plan"]), given["share"], given["shares"], tell)
+    except StoreWriteError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(FORESEEN)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@ import json
 import os
 import pickle
 import socket
-import stat
 import threading
 from pathlib import Path
 
@@ -366,20 +365,6 @@ def test_a_folder_of_other_things_is_no_store(tmp_path):
 def test_a_store_cannot_be_made_just_anywhere():
     with pytest.raises(StoreWriteError, match="writable"):
         SwapStore("/proc/nowhere/store")
-
-
-@pytest.fixture
-def unprivileged(tmp_path_factory):
-    """As somebody who must respect permissions (the suite may run as root)."""
-    if os.geteuid() == 0:
-        base = tmp_path_factory.getbasetemp()
-        for folder in (base.parent, base):
-            folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
-        os.seteuid(65534)
-        yield
-        os.seteuid(0)
-    else:
-        yield
 
 
 def test_a_read_only_store_is_read_and_not_written(filled, tmp_path, request):
