@@ -1,6 +1,10 @@
-"""Make what the README shows: the contact sheet, and the demo's table from the runs of `make demo`.
+"""Make what the README shows: the contact sheet, the demo's table, and the tables of what swaps keep and cost.
 
-python -m benchmarks.readme [--runs runs/demo]
+python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
+
+The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
+`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train and occluders (and, as masked.json,
+`benchmarks.occluders --condition masked`). What has not been measured is left as it is in the README.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from fsa_data.types import Face, Image, SourceFace, paste
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("Baseline", "TextingLeft", "TalkPassengerRight", "LookBelow", "TalkCellLeft", "Yawn")
 SIDE = 200
-MARKS = ("<!-- demo table: written by `python -m benchmarks.readme` -->", "<!-- end of demo table -->")
+MARKS = "<!-- {} table: written by `python -m benchmarks.readme` -->", "<!-- end of {} table -->"
 SETUPS = ("real_only", "fake_only", "hybrid")
 
 
@@ -83,19 +87,69 @@ def demo_table(runs: Path) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Write docs/contact_sheet.jpg, and the table if the demo has run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "demo")
-    runs = parser.parse_args().runs
-    cv2.imwrite(str(ROOT / "docs" / "contact_sheet.jpg"), contact_sheet()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not all((runs / setup / "results.json").is_file() for setup in SETUPS):
-        print(f"No finished demo under {runs}: run `make demo` first. Only the contact sheet was written.")
-        return
+def kept_table(figures: Path) -> str:
+    """What stays in front of a swapped face, as a Markdown table."""
+    bare, masked = (_load(figures / f"{name}.json") for name in ("occluders", "masked"))
+    rows = [
+        ("hands, cups and bottles of somebody who drinks", bare["Drink"]["occluder"][1]),
+        ("hands and lipsticks at the face", bare["HairAndMakeup"]["occluder"][1]),
+        ("a hand before a yawn", bare["Yawn"]["occluder"][1]),
+        ("rims of spectacles, looking ahead", bare["Baseline"]["glasses"][1]),
+        ("face masks, greatest of all classes", max(row["mask"][1] for row in masked.values() if "mask" in row)),
+        ("and of the bare skin, of somebody who drinks", bare["Drink"]["skin"][1]),
+    ]
+    lines = ["| inside the outline of a swapped face | pixels changed |", "|---|---:|"]
+    return "\n".join(lines + [f"| {what} | {share:.1%} |" for what, share in rows])
+
+
+def speed_table(figures: Path) -> str:
+    """Speed and size, as a Markdown table, with the machine."""
+    swap, read, train = (_load(figures / f"{name}.json") for name in ("swap", "read", "train"))
+    rate, reading = swap["figures"], read["reading"]
+    png, jpeg = (reading[f"ImageFolder, {kind}, decode"]["ratio"] for kind in ("png", "jpeg"))
+    rows = [
+        ("swaps per second, faces of 70-90 px, one core", f"{rate['swaps_per_s_70_90_px']:.0f}"),
+        ("swaps per second, faces of 170-210 px, one core", f"{rate['swaps_per_s_170_210_px']:.0f}"),
+        ("frames per second from PNG files, one core, first source", f"{rate['first_source']:.0f}"),
+        ("the same for each further source", f"{rate['further_source']:.0f}"),
+        ("`ds[i]` per second at 240 px, random order", f"{reading['ds[i]']['items_per_s']:,.0f}"),
+        ("times as fast as `ImageFolder` on PNG, on JPEG", f"{png:.0f}, {jpeg:.0f}"),
+        ("a stored swap, share of the raw frame (embedded drivers)", f"{read['patch']['simdrive']['mean']:.1%}"),
+        ("training loop waiting for data", f"{max(loop['waiting'] for loop in train['loop'].values()):.1%}"),
+    ]
+    lines = ["| | |", "|---|---:|", *(f"| {what} | {value} |" for what, value in rows)]
+    machine = swap["machine"]
+    return "\n".join([*lines, "", f"Measured on {machine['processor']}, 2 cores, no GPU, other work beside it."])
+
+
+def _load(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def put(name: str, table: str) -> None:
+    """Write a table between its marks in the README."""
+    before, after = (mark.format(name) for mark in MARKS)
     readme = ROOT / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}\n{demo_table(runs)}\n{MARKS[1]}{after}", encoding="utf-8")
+    head, rest = readme.read_text(encoding="utf-8").split(before)
+    readme.write_text(f"{head}{before}\n{table}\n{after}{rest.split(after)[1]}", encoding="utf-8")
+
+
+def main() -> None:
+    """Write docs/contact_sheet.jpg, and each table whose figures there are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "demo")
+    parser.add_argument("--figures", type=Path, default=ROOT / "runs" / "benchmarks")
+    options = parser.parse_args()
+    cv2.imwrite(str(ROOT / "docs" / "contact_sheet.jpg"), contact_sheet()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    for name, make, folder in (
+        ("demo", demo_table, options.runs),
+        ("kept", kept_table, options.figures),
+        ("speed", speed_table, options.figures),
+    ):
+        try:
+            put(name, make(folder))
+        except FileNotFoundError as error:
+            print(f"The {name} table is left as it is: there is no {error.filename}.")
 
 
 if __name__ == "__main__":
