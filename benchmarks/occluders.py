@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fsa_data.engines import load_engine
-from fsa_data.faces import load_landmarker, oval_mask
+from fsa_data.faces import eyes_mask, load_landmarker, mouth_mask, oval_mask
 from fsa_data.frames import LabelledFrames, read_image
 from fsa_data.simdrive import Part
 from fsa_data.sources import load_source
@@ -54,6 +54,8 @@ def changed_pixels(frame: Image, swap: Swap, face: Face, parts: np.ndarray) -> C
     found = {}
     for kind, values in KINDS.items():
         where = np.isin(parts[swap.box.slices], values) & inside
+        if kind == "skin":  # the part map counts eyes and mouth to the face; they are no skin, and stay by design
+            where &= (eyes_mask(face.points_px, swap.box) < 128) & (mouth_mask(face.points_px, swap.box) < 128)
         found[kind] = int(where.sum()), int(differs[where].sum())
     return found
 
@@ -69,29 +71,35 @@ def measure(frames: LabelledFrames, store: Path, labels: tuple[int, ...] | None 
     Returns:
         Per class name: ``frames``, ``found``, ``swapped``, ``reasons``, and per kind ``(pixels, share changed)``.
     """
-    engine, source = load_engine("mesh_warp"), load_source(["portraits", "simdrive"])
-    recipe = Recipe(source, engine, load_landmarker(), None)
-    materialise(frames, source, engine, store, working_size=None)
-    opened = SwapStore(store)
-    planned = plan(frames, recipe, opened)
     result = {}
     for label, name in enumerate(frames.labels.names):
         if labels is None or label in labels:
-            result[name] = _judged(frames, planned, opened, np.flatnonzero(frames.label == label))
+            result[name] = _judged(frames, store, np.flatnonzero(frames.label == label))
     return result
 
 
-def _judged(frames: LabelledFrames, planned, store: SwapStore, at: np.ndarray) -> dict[str, object]:
+def outcomes(frames: LabelledFrames, store: Path, at: np.ndarray) -> Iterator[tuple[int, Swap]]:
+    """Position and swap (or reason) of some frames, at native size; made first if they are missing."""
+    engine, source = load_engine("mesh_warp"), load_source(["portraits", "simdrive"])
+    materialise(frames, source, engine, store, working_size=None)
+    opened = SwapStore(store)
+    planned = plan(frames, Recipe(source, engine, load_landmarker(), None), opened)
+    for i in at.tolist():
+        yield i, opened.get_swap(as_hex(planned.swap_keys[i, :1])[0])
+
+
+def _judged(frames: LabelledFrames, store: Path, at: np.ndarray) -> dict[str, object]:
     counts: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(2, np.int64))
     reasons: dict[str, int] = defaultdict(int)
-    for i, swap in _swaps(planned, store, at):
+    landmarker = load_landmarker()
+    for i, swap in outcomes(frames, store, at):
         reasons[str(swap.reason)] += 1
         if not swap.swapped:
             continue
         path = Path(frames.path[i])
         parts = read_image(path.parents[1] / "parts" / path.parent.name / path.name)[:, :, 0]
-        (face, *_) = store.get_faces(as_hex(planned.faces_keys[i : i + 1])[0]).faces
-        for kind, pair in changed_pixels(frames.read(i), swap, face, parts).items():
+        frame = frames.read(i)
+        for kind, pair in changed_pixels(frame, swap, landmarker(frame)[0], parts).items():
             counts[kind, str(frames.subject[i])] += pair
     found = len(at) - reasons["no_face"]
     shares = {}
@@ -101,11 +109,6 @@ def _judged(frames: LabelledFrames, planned, store: SwapStore, at: np.ndarray) -
             pixels = int(sum(pair[0] for pair in each))
             shares[kind] = pixels, round(float(np.mean([pair[1] / pair[0] for pair in each])), 4)
     return {"frames": len(at), "found": found, "swapped": reasons["swapped"], "reasons": dict(reasons), **shares}
-
-
-def _swaps(planned, store: SwapStore, at: np.ndarray) -> Iterator[tuple[int, Swap]]:
-    for i in at.tolist():
-        yield i, store.get_swap(as_hex(planned.swap_keys[i, :1])[0])
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ class Pixels(Protocol):
     """Where the pixels of rows come from. Picklable, and without open handles when pickled."""
 
     def frame(self, at: int) -> Image:
-        """Working frame at a position among the frames, ``(H, W, 3)`` uint8 RGB, a copy."""
+        """Working frame at a position among the frames, ``(H, W, 3)`` uint8 RGB; may be read-only."""
         ...
 
     def swapped(self, at: int, swap: np.void) -> Image:
@@ -78,7 +78,7 @@ class StoredPixels:
 
     def frame(self, at: int) -> Image:
         """See :class:`Pixels`."""
-        return self._reader.image(self._frames[at]).copy()
+        return self._reader.image(self._frames[at])
 
     def swapped(self, at: int, swap: np.void) -> Image:
         """See :class:`Pixels`."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.datasets import VisionDataset
 
+from fsa_data.datasets.any_image import planes
 from fsa_data.datasets.lineage import lineages
 from fsa_data.datasets.rows import Pixels, Rows
 from fsa_data.errors import ConfigError
@@ -64,17 +64,14 @@ class FrameView(VisionDataset):  # type: ignore[misc]  # torchvision is untyped
 
     def __getitem__(self, index: int) -> Any:
         at = self._position(index)
-        pixels = torch.from_numpy(np.ascontiguousarray(self.array(at).transpose(2, 0, 1)))
-        image, label = tv_tensors.Image(pixels), int(self.frames.label[self.rows.frame[at]])
+        image, label = tv_tensors.Image(planes(self._read(at))), int(self.frames.label[self.rows.frame[at]])
         if self.transforms is not None:
             image, label = self.transforms(image, label)
         return (image, label, self.meta(at)) if self.return_meta else (image, label)
 
     def array(self, index: int) -> Image:
         """Pixels of one row, ``(H, W, 3)`` uint8 RGB, untransformed; the caller's own copy."""
-        at = self._position(index)
-        frame = int(self.rows.frame[at])
-        return self._pixels.swapped(frame, self.rows.swap[at]) if self.rows.is_fake[at] else self._pixels.frame(frame)
+        return np.require(self._read(self._position(index)), requirements="W")  # a copy of what is read-only
 
     def arrays(self, indices: Sequence[int] | NDArray[Any] | None = None) -> list[Image]:
         """Pixels of many rows (default all), as :meth:`array`; rows of equal size may be stacked."""
@@ -186,6 +183,11 @@ class FrameView(VisionDataset):  # type: ignore[misc]  # torchvision is untyped
             "target_transform": self.target_transform,
             "return_meta": self.return_meta,
         }
+
+    def _read(self, at: int) -> Image:
+        """Pixels of the row at a position from 0 on; read-only where they need not be copied."""
+        frame = int(self.rows.frame[at])
+        return self._pixels.swapped(frame, self.rows.swap[at]) if self.rows.is_fake[at] else self._pixels.frame(frame)
 
     def _position(self, index: int) -> int:
         at = int(index)

@@ -16,12 +16,15 @@ from fsa_data.types import Face, Floats, Json, SourceFace
 
 Tone = Literal["near", "any"]
 
-TONE_LAB = 8.0
+TONE_LAB = 5.0
 """An identity whose skin is this far away (CIE76, Lab units) is sqrt(e) times less likely to come first, one twice as
 far e squared times: small differences hardly matter, large ones look wrong."""
 
 FRINGE = 6.0
 """An identity whose forehead is covered is exp of this less likely to come first: its brows cannot be seen."""
+
+SPECTACLES = 2.0
+"""An identity that wears spectacles is exp of this less likely to come first: its rims come along, without temples."""
 
 ENOUGH = 0.6
 """With this much of the forehead free of hair, the rest is filled well enough not to matter for the choice."""
@@ -40,10 +43,12 @@ class Looks:
     Attributes:
         tone: ``(3,)`` float32 Lab of the skin.
         bare: 0..1, how much of the forehead is free of hair.
+        glasses: whether it wears spectacles.
     """
 
     tone: Floats
     bare: float
+    glasses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,14 @@ class Panel:
         codes: ``(N,)`` uint64, a hash of each name.
         tones: ``(N, 3)`` float32, mean skin tone of each identity's photos.
         covered: ``(N,)`` float32 in 0..1, how much too little of the forehead is free of hair, mean of its photos.
+        glasses: ``(N,)`` float32 in 0..1, share of its photos with spectacles.
     """
 
     identities: tuple[Identity, ...]
     codes: NDArray[np.uint64]
     tones: Floats
     covered: Floats
+    glasses: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Lo
         codes=np.array([_code(name) for name in photos], np.uint64),
         tones=np.array([np.stack([each.tone for each in own]).mean(axis=0) for own in looks], np.float32),
         covered=np.array([max(0.0, 1 - np.mean([each.bare for each in own]) / ENOUGH) for own in looks], np.float32),
+        glasses=np.array([np.mean([each.glasses for each in own]) for own in looks], np.float32),
     )
 
 
@@ -159,7 +167,11 @@ def choose_donor(target: Face, panel: Panel, params: Json, target_tone: Floats, 
     seed, slot = int(params["seed"]), int(params["slot"])
     away = panel.tones - target_tone
     apart = np.sqrt((away * away).sum(axis=1))
-    likely = -FRINGE * panel.covered - (0.5 * np.square(apart / np.float32(TONE_LAB)) if tone == "near" else 0)
+    likely = (
+        -FRINGE * panel.covered
+        - SPECTACLES * panel.glasses
+        - (0.5 * np.square(apart / np.float32(TONE_LAB)) if tone == "near" else 0)
+    )
     order = np.argsort(-(likely + gumbel(seed, panel.codes)), kind="stable")
     at = int(order[slot % count])
     chosen, pose = panel.identities[at], _pose(target)

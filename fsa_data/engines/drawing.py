@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from fsa_data import mesh
 from fsa_data.engines.texture import Texture, skin_of, vertex_colours
@@ -21,7 +20,8 @@ from fsa_data.merge import (
     find_in_front,
     lab_to_rgb,
     match_sharpness,
-    move_detail,
+    moved_detail,
+    pixel_to_rgb,
     soft_mask,
 )
 from fsa_data.merge.surface import surface
@@ -36,7 +36,7 @@ UNLIKE_LAB = (6.0, 16.0)
 SOFTEST = 0.02
 """Strongest blur (standard deviation, share of the face size) that a blurred picture calls for."""
 
-BESIDE = 0.025
+BESIDE = 0.015
 """Width of the soft edge beside whatever lies in front, share of the face size."""
 
 _RIM_PX = 2
@@ -102,11 +102,11 @@ def read_canvas(frame: Image, target: Face, reference: FaceReference | None = No
     turned = mesh.facing(points, surface().triangles)
     lab = vertex_colours(image, local, size)
     shift = np.array([box.x, box.y, 0], np.float32)
-    front = find_in_front(image, points - shift, reference) if occluders else None
+    fragments = mesh.rasterise(points, surface().triangles, box, cull="back")
+    front = find_in_front(image, points - shift, reference, fragments) if occluders else None
     if front is not None:
         inside &= ~front.vertices
     tone, base, hanging = skin_of(lab, np.asarray(_ramp(turned, 0.1, 0.4) * inside, np.float32))
-    fragments = mesh.rasterise(points, surface().triangles, box, cull="back")
     return Canvas(box, image, points, size, turned, lab, base, hanging, tone, fragments, front)
 
 
@@ -124,31 +124,33 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     face = surface()
     fragments = canvas.fragments
     picture, sx, sy = texture.level(canvas.size_px)
-    scale = np.array([sx, sy], np.float32)
     base, goal = _bases(canvas, texture, merge)
     shown = texture.shown * (1 - canvas.hair) * _ramp(canvas.facing, 0.05, 0.35)
-    greens = np.stack([lab_to_rgb(lab[None])[0, :, 1] for lab in (goal, canvas.base)], axis=1)
-    here = texture.points_px[:, :2] * scale
-    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], base, goal, greens]
-    values = mesh.interpolate(fragments, face.triangles, np.concatenate(columns, axis=1, dtype=np.float32))
-
-    covered = (fragments.triangle >= 0).astype(np.uint8)
-    lab = np.zeros((canvas.box.h, canvas.box.w, 3), np.float32)
-    _sample(picture, values, covered, lab)
+    here = texture.points_px[:, :2] * np.array([sx, sy], np.float32)
+    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], base, goal]
+    columns += [_green(goal), _green(canvas.base)]
     gains = detail_gains(texture.tone, canvas.tone, merge.contrast * merge.colour)
     gains *= np.float32(1 + merge.contrast * (_haze(canvas, texture) - 1))
-    drawn = lab_to_rgb(move_detail(lab, values[..., 6:9], values[..., 9:12], gains))
+    drawn, alpha = canvas.image.copy(), np.zeros(canvas.image.shape[:2], np.float32)
+    slow = np.zeros((2, *alpha.shape), np.float32)
+    vertices = np.concatenate(columns, axis=1, dtype=np.float32)
+    _paint(picture, fragments.triangle, fragments.bary, face.triangles, vertices, gains, drawn, alpha, slow)
 
-    alpha = values[..., 5] * soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
+    covered = (fragments.triangle >= 0).astype(np.uint8)
+    alpha *= soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
     if merge.sharpness:
         region = covered.astype(np.float32)
-        goal_width = edge_width_px2(canvas.image, values[..., 13], region)
-        np.copyto(drawn, canvas.image, where=covered[..., None] == 0)
-        drawn = match_sharpness(drawn, values[..., 12], region, goal_width, limit_px=SOFTEST * canvas.size_px)
+        goal_width = edge_width_px2(canvas.image, slow[1], region)
+        drawn = match_sharpness(drawn, slow[0], region, goal_width, limit_px=SOFTEST * canvas.size_px)
     alpha *= 1 - _kept(fragments.triangle, canvas.size_px)
     if canvas.front is not None and canvas.front.mask.any():
         alpha *= soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px)
     return blend(canvas.image, drawn, alpha)
+
+
+def _green(lab: Floats) -> Floats:
+    """Green of each vertex as 8 bit, ``(468, 1)``."""
+    return lab_to_rgb(lab[None])[0, :, 1:2].astype(np.float32)
 
 
 def _ramp(values: Floats | np.floating, low: float, high: float) -> Floats:
@@ -177,9 +179,14 @@ def _bases(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Float
         return texture.base, goal
     lips = surface().lips
     base = texture.base.copy()
-    base[lips] += unlike * np.median(texture.lab[lips] - texture.base[lips], axis=0)
-    goal[lips] += unlike * np.median(canvas.lab[lips] - canvas.base[lips], axis=0)
+    base[lips] += unlike * _middle(texture.lab[lips] - texture.base[lips])
+    goal[lips] += unlike * _middle(canvas.lab[lips] - canvas.base[lips])
     return base, goal
+
+
+def _middle(values: Floats) -> Floats:
+    """Upper median of each column; by sorting, which is faster than a median of so few."""
+    return np.asarray(np.sort(values.T, axis=1)[:, len(values) // 2], np.float32)
 
 
 def _haze(canvas: Canvas, texture: Texture) -> float:
@@ -207,21 +214,58 @@ def _corners(x, y, width, height):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample(picture: NDArray[np.int16], values: Floats, covered: NDArray[np.uint8], lab: Floats) -> None:
-    """Donor colours at covered pixels, from its own side and from the mirrored one (columns 0-4 of the values)."""
+def _mixed(vertices, i, j, k, u, v, w, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Column n of three vertices, weighted."""
+    return u * vertices[i, n] + v * vertices[j, n] + w * vertices[k, n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, slow):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Colour every covered pixel: the donor's detail, from its own and the mirrored side, on the target's slow colour.
+
+    The columns of ``vertices``: x and y in the donor's picture, the same of the mirrored vertex, share of its own side,
+    how well it is shown, slow colour of the donor (3), of the new face (3), and two greens as 8 bit: of the new face,
+    of the target. ``drawn``, ``alpha`` (how well shown) and ``slow`` (the greens) are written where the mesh is.
+    """
     height, width = picture.shape[:2]
-    for row in range(lab.shape[0]):
-        for column in range(lab.shape[1]):
-            own = values[row, column, 4]
+    for row in range(alpha.shape[0]):
+        for column in range(alpha.shape[1]):
+            index = triangle[row, column]
+            if index < 0:
+                continue
+            i, j, k = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+            u, v, w = bary[row, column, 0], bary[row, column, 1], bary[row, column, 2]
+            lightness, a, b = np.float32(0), np.float32(0), np.float32(0)
+            own = _mixed(vertices, i, j, k, u, v, w, 4)
             for side in range(2):
                 share = own if side == 0 else 1 - own
-                if covered[row, column] == 0 or share < 0.01:
+                if share < 0.01:
                     continue
-                x, y = values[row, column, 2 * side], values[row, column, 2 * side + 1]
+                x = _mixed(vertices, i, j, k, u, v, w, 2 * side)
+                y = _mixed(vertices, i, j, k, u, v, w, 2 * side + 1)
                 x0, x1, y0, y1, fx, fy = _corners(x, y, width, height)
                 share *= np.float32(0.01)  # the picture counts in hundredths
-                a, b = share * (1 - fx) * (1 - fy), share * fx * (1 - fy)
-                c, d = share * (1 - fx) * fy, share * fx * fy
-                for k in range(3):
-                    colour = a * picture[y0, x0, k] + b * picture[y0, x1, k] + c * picture[y1, x0, k]
-                    lab[row, column, k] += colour + d * picture[y1, x1, k]
+                nw, ne = share * (1 - fx) * (1 - fy), share * fx * (1 - fy)
+                sw, se = share * (1 - fx) * fy, share * fx * fy
+                lightness += nw * picture[y0, x0, 0] + ne * picture[y0, x1, 0]
+                lightness += sw * picture[y1, x0, 0] + se * picture[y1, x1, 0]
+                a += nw * picture[y0, x0, 1] + ne * picture[y0, x1, 1]
+                a += sw * picture[y1, x0, 1] + se * picture[y1, x1, 1]
+                b += nw * picture[y0, x0, 2] + ne * picture[y0, x1, 2]
+                b += sw * picture[y1, x0, 2] + se * picture[y1, x1, 2]
+            detail = (
+                lightness - _mixed(vertices, i, j, k, u, v, w, 6),
+                a - _mixed(vertices, i, j, k, u, v, w, 7),
+                b - _mixed(vertices, i, j, k, u, v, w, 8),
+            )
+            goal = (
+                _mixed(vertices, i, j, k, u, v, w, 9),
+                _mixed(vertices, i, j, k, u, v, w, 10),
+                _mixed(vertices, i, j, k, u, v, w, 11),
+            )
+            colour = moved_detail(detail, goal, gains)
+            red, green, blue = pixel_to_rgb(colour[0], colour[1], colour[2])
+            drawn[row, column, 0], drawn[row, column, 1], drawn[row, column, 2] = red, green, blue
+            alpha[row, column] = _mixed(vertices, i, j, k, u, v, w, 5)
+            slow[0, row, column] = _mixed(vertices, i, j, k, u, v, w, 12)
+            slow[1, row, column] = _mixed(vertices, i, j, k, u, v, w, 13)

@@ -110,7 +110,7 @@ class MeshWarp:
 
     def _looks_of(self, donor: SourceFace) -> Looks:
         texture = self._texture(donor)
-        return Looks(texture.tone, texture.bare)
+        return Looks(texture.tone, texture.bare, texture.glasses)
 
     def _limits(self, frame: Image, target: Face) -> Reason | None:
         options = self.options
@@ -141,4 +141,5 @@ def _front_notes(canvas: Canvas) -> Json:
         "occluders_by": canvas.front.by,
         "showing": round(canvas.showing, 2),
         "face_mask": canvas.front.face_mask,
+        "glasses": canvas.front.glasses,
     }

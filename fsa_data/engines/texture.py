@@ -35,6 +35,7 @@ class Texture:
             mirrored one.
         shown: ``(468,)`` float32 in 0..1, how well either side shows its skin.
         bare: 0..1, how much of the forehead is free of hair.
+        glasses: whether it wears spectacles.
         lab: ``(468, 3)`` float32, colour of each vertex, sides mixed.
         base: ``(468, 3)`` float32, slow colour of the skin around each vertex.
         tone: ``(3,)`` float32, median Lab of the skin.
@@ -48,6 +49,7 @@ class Texture:
     own: Floats
     shown: Floats
     bare: float
+    glasses: bool
     lab: Floats
     base: Floats
     tone: Floats
@@ -107,8 +109,9 @@ def make_texture(donor: SourceFace, occluders: bool) -> Texture:
     size = face_size_px(points)
     lab = vertex_colours(donor.image, points, size)
     direct = seen(points, face.triangles, Box(0, 0, width, height))
-    if occluders:
-        direct = direct * ~find_in_front(donor.image, points, None).vertices
+    front = find_in_front(donor.image, points, None) if occluders else None
+    if front is not None:
+        direct = direct * ~front.vertices
     direct = np.asarray(direct * (1 - skin_of(lab, direct)[2]), np.float32)
     mirrored = direct[face.mirror]
     shown = np.asarray(direct + mirrored * (1 - direct), np.float32)
@@ -122,6 +125,7 @@ def make_texture(donor: SourceFace, occluders: bool) -> Texture:
         own=own,
         shown=shown,
         bare=float(shown[face.forehead].mean()),
+        glasses=front is not None and front.glasses,
         lab=lab,
         base=base,
         tone=tone,
@@ -142,7 +146,7 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     told = face.skin * weight
     bare = (told > 0.3) & ~face.beard
     some = lab[bare] if bare.any() else lab
-    tone = np.sort(some, axis=0)[len(some) // 2]
+    tone = np.sort(some.T, axis=1)[:, len(some) // 2]
     hanging = hair(lab, tone)
     low, high = BEARD
     darker = (tone[0] - lab[:, 0]) / max(float(tone[0]), 1.0)

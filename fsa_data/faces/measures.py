@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from fsa_data import mesh
 from fsa_data.types import Floats
@@ -17,5 +17,5 @@ def face_size_px(points_px: Floats) -> float:
     Returns:
         Pixels.
     """
-    extent = points_px[: mesh.VERTICES, :2].max(axis=0) - points_px[: mesh.VERTICES, :2].min(axis=0)
-    return float(np.sqrt(extent[0] * extent[1]))
+    xs, ys = points_px[: mesh.VERTICES, 0], points_px[: mesh.VERTICES, 1]
+    return math.sqrt(float(xs.max() - xs.min()) * float(ys.max() - ys.min()))

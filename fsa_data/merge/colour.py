@@ -49,7 +49,7 @@ def lab_to_rgb(lab: Floats) -> Image:
         ``(H, W, 3)`` uint8 RGB.
     """
     out = np.empty(lab.shape, np.uint8)
-    _to_rgb(np.ascontiguousarray(lab, np.float32), _ENCODED, out)
+    _to_rgb(np.ascontiguousarray(lab, np.float32), out)
     return out
 
 
@@ -72,23 +72,6 @@ def detail_gains(source_tone: Floats, target_tone: Floats, contrast: float = 1.0
     room = (100 - target_tone[0]) / max(100 - float(source_tone[0]), 1.0)
     gains = np.array([np.clip(depth, 0.25, 1.6), np.clip(min(room, depth), 0.25, 1.0), np.clip(depth, 0.25, 1.0)])
     return np.asarray(1 + contrast * (gains - 1), np.float32)
-
-
-def move_detail(lab: Floats, source_base: Floats, target_base: Floats, gains: Floats) -> Floats:
-    """Put a face's detail on another skin.
-
-    Args:
-        lab: ``(h, w, 3)`` float32 colours of the face.
-        source_base: ``(h, w, 3)`` float32, its slow colour.
-        target_base: ``(h, w, 3)`` float32, the slow colour that it shall have.
-        gains: ``(3,)`` float32 of :func:`detail_gains`.
-
-    Returns:
-        ``(h, w, 3)`` float32.
-    """
-    out = np.empty(lab.shape, np.float32)
-    _move(lab, source_base, target_base, gains, out)
-    return out
 
 
 @numba.njit(cache=True, nogil=True)
@@ -120,24 +103,41 @@ def _eight_bit(light, encoded):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 
 @numba.njit(cache=True, nogil=True)
-def _to_rgb(lab, encoded, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for row in range(lab.shape[0]):
-        for column in range(lab.shape[1]):
-            fy = (lab[row, column, 0] + 16.0) / 116.0
-            x = _WHITE_X * _light(fy + lab[row, column, 1] / 500.0)
-            y = _light(fy)
-            z = _WHITE_Z * _light(fy - lab[row, column, 2] / 200.0)
-            out[row, column, 0] = _eight_bit(3.240479 * x - 1.537150 * y - 0.498535 * z, encoded)
-            out[row, column, 1] = _eight_bit(-0.969256 * x + 1.875991 * y + 0.041556 * z, encoded)
-            out[row, column, 2] = _eight_bit(0.055648 * x - 0.204043 * y + 1.057311 * z, encoded)
+def pixel_to_rgb(lightness, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """:func:`lab_to_rgb` of one pixel, for compiled loops."""
+    fy = (lightness + 16.0) / 116.0
+    x = _WHITE_X * _light(fy + a / 500.0)
+    y = _light(fy)
+    z = _WHITE_Z * _light(fy - b / 200.0)
+    return (
+        _eight_bit(3.240479 * x - 1.537150 * y - 0.498535 * z, _ENCODED),
+        _eight_bit(-0.969256 * x + 1.875991 * y + 0.041556 * z, _ENCODED),
+        _eight_bit(0.055648 * x - 0.204043 * y + 1.057311 * z, _ENCODED),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(lab, source, target, gains, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def moved_detail(detail, target, gains):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Put one pixel of a face's detail on another skin, for compiled loops; Lab, three numbers each.
+
+    Args:
+        detail: colour of the pixel less the slow colour of its face there.
+        target: the slow colour that it shall have.
+        gains: of :func:`detail_gains`.
+
+    Returns:
+        The new colour.
+    """
+    return (
+        target[0] + detail[0] * (gains[0] if detail[0] < 0 else gains[1]),
+        target[1] + detail[1] * gains[2],
+        target[2] + detail[2] * gains[2],
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_rgb(lab, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for row in range(lab.shape[0]):
         for column in range(lab.shape[1]):
-            detail = lab[row, column, 0] - source[row, column, 0]
-            out[row, column, 0] = target[row, column, 0] + detail * (gains[0] if detail < 0 else gains[1])
-            for k in range(1, 3):
-                detail = lab[row, column, k] - source[row, column, k]
-                out[row, column, k] = target[row, column, k] + detail * gains[2]
+            r, g, b = pixel_to_rgb(lab[row, column, 0], lab[row, column, 1], lab[row, column, 2])
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = r, g, b

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -97,17 +98,13 @@ class Texels:
         where = np.asarray(np.einsum("nvk,nv->nk", face.vertices_cm[corners], weights), np.float32)
         return Texels(rows, columns, corners, weights, where, light_basis(where))
 
-    def positions(self, points_px: Floats) -> Floats:
-        """Where the texels lie in a picture, ``(n, 2)`` float32."""
-        return np.asarray(np.einsum("nvk,nv->nk", points_px[self.corners, :2], self.weights), np.float32)
-
     def spread(self, values: Floats) -> Floats:
         """Values of the vertices, ``(468,)``, at the texels, ``(n,)``."""
         return np.asarray(np.einsum("nv,nv->n", values[self.corners], self.weights), np.float32)
 
-    def every(self, step: int) -> Texels:
-        """Each ``step``-th of them."""
-        return Texels(*(getattr(self, field.name)[::step] for field in fields(self)))
+    def where(self, chosen: slice | NDArray[np.bool_]) -> Texels:
+        """Some of them."""
+        return Texels(*(np.ascontiguousarray(getattr(self, field.name)[chosen]) for field in fields(self)))
 
 
 def analyse(image: Image, points_px: Floats) -> Analysed:
@@ -166,21 +163,52 @@ def make_reference(frames: Iterable[tuple[Image, Face]]) -> FaceReference | None
 @cache
 def some_texels() -> Texels:
     """Evenly spread texels, enough to tell the light."""
-    return Texels.all().every(24)
+    return Texels.all().where(slice(None, None, 24))
+
+
+def unwrap(analysed: Analysed, texels: Texels) -> tuple[Floats, NDArray[np.bool_]]:
+    """What a picture shows at each texel.
+
+    Args:
+        analysed: the face.
+        texels: n of them.
+
+    Returns:
+        Colours, ``(n, 3)`` float32 YCrCb, and ``(n,)`` bool, whether the texel faces the camera inside the picture.
+    """
+    turned = mesh.facing(analysed.points_px, mesh.face_mesh().triangles)
+    colour = np.empty((len(texels.rows), 3), np.float32)
+    seen = np.empty(len(colour), np.bool_)
+    _unwrap(analysed.picture, analysed.points_px, turned, texels.corners, texels.weights, colour, seen)
+    return colour, seen
+
+
+@numba.njit(cache=True, nogil=True)
+def _unwrap(picture, points, turned, corners, weights, colour, seen):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    height, width = picture.shape[:2]
+    for n in range(corners.shape[0]):
+        i, j, k = corners[n, 0], corners[n, 1], corners[n, 2]
+        u, v, w = weights[n, 0], weights[n, 1], weights[n, 2]
+        x = u * points[i, 0] + v * points[j, 0] + w * points[k, 0]
+        y = u * points[i, 1] + v * points[j, 1] + w * points[k, 1]
+        inside = 0 <= x < width and 0 <= y < height
+        seen[n] = inside and u * turned[i] + v * turned[j] + w * turned[k] > _SEEN
+        x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1))
+        y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1))
+        x0, y0 = int(x), int(y)
+        x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+        fx, fy = x - np.float32(x0), y - np.float32(y0)
+        for c in range(3):
+            upper = picture[y0, x0, c] * (1 - fx) + picture[y0, x1, c] * fx
+            lower = picture[y1, x0, c] * (1 - fx) + picture[y1, x1, c] * fx
+            colour[n, c] = upper * (1 - fy) + lower * fy
 
 
 def _unwrapped(image: Image, face: Face, texels: Texels) -> tuple[Floats, NDArray[np.bool_]]:
-    """Colour of each texel in one frame, ``(n, 3)``, and where it is seen, ``(n,)`` bool."""
+    """As :func:`unwrap`, for a face anywhere in an image."""
     box = Box.around(face.points_px[: mesh.VERTICES], 0.05).clipped(*image.shape[:2])
     local = face.points_px[: mesh.VERTICES] - np.array([box.x, box.y, 0], np.float32)
-    analysed = analyse(np.ascontiguousarray(image[box.slices]), local)
-    points = analysed.points_px
-    at = texels.positions(points)
-    colour = mesh.sample(analysed.picture, at[None])[0]
-    turned = texels.spread(mesh.facing(points, mesh.face_mesh().triangles))
-    height, width = analysed.picture.shape[:2]
-    inside = (at[:, 0] >= 0) & (at[:, 0] < width) & (at[:, 1] >= 0) & (at[:, 1] < height)
-    return colour.astype(np.float32), inside & (turned > _SEEN)
+    return unwrap(analyse(np.ascontiguousarray(image[box.slices]), local), texels)
 
 
 def _medians(stack: Floats, seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -62,9 +62,10 @@ def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats
     used = lab[weight > 0]
     if len(used) == 0:
         return weight
-    # by sorting: a third of the time of two medians per channel
-    centre = np.sort(used, axis=0)[len(used) // 2]
-    deviation = np.sort(np.abs(used - centre), axis=0)[len(used) // 2]
+    # by sorting rows: a third of the time of two medians per channel
+    columns = np.ascontiguousarray(used.T)
+    centre = np.sort(columns, axis=1)[:, len(used) // 2]
+    deviation = np.sort(np.abs(columns - centre[:, None]), axis=1)[:, len(used) // 2]
     scale = np.maximum(np.float32(1.4826) * deviation, np.float32(1)) * np.float32(tolerance)
     away = lab - centre
     away[:, 0] = np.minimum(away[:, 0], 0)

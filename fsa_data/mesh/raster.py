@@ -16,6 +16,9 @@ import numpy as np
 
 from fsa_data.types import Box, Floats, Image, Ints
 
+_NARROW = 16
+"""Triangles up to so many pixels wide are tried pixel by pixel: finding the ends of each row costs more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
@@ -135,6 +138,7 @@ def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: i
         swapped = area < 0
         if swapped:
             bx, by, cx, cy, area = cx, cy, bx, by, -area
+        scale = 1 / area
         za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
         x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
         x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
@@ -143,17 +147,20 @@ def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: i
         own_a, own_b, own_c = _owns(cx - bx, cy - by), _owns(ax - cx, ay - cy), _owns(bx - ax, by - ay)
         for row in range(y0, y1 + 1):
             py = row + 0.5
-            first, last = _span(ax, ay, bx, by, cx, cy, py, x0, x1)
+            first, last = x0, x1
+            if x1 - x0 > _NARROW:
+                first, last = _span(ax, ay, bx, by, cx, cy, py, x0, x1)
+            row_a, row_b, row_c = (cx - bx) * (py - by), (ax - cx) * (py - cy), (bx - ax) * (py - ay)
             for column in range(first, last + 1):
                 px = column + 0.5
-                wa = (cx - bx) * (py - by) - (cy - by) * (px - bx)
-                wb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
-                wc = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+                wa = row_a - (cy - by) * (px - bx)
+                wb = row_b - (ay - cy) * (px - cx)
+                wc = row_c - (by - ay) * (px - ax)
                 if wa < 0 or wb < 0 or wc < 0:
                     continue
                 if (wa == 0 and not own_a) or (wb == 0 and not own_b) or (wc == 0 and not own_c):
                     continue
-                wa, wb, wc = wa / area, wb / area, wc / area
+                wa, wb, wc = wa * scale, wb * scale, wc * scale
                 if swapped:
                     wb, wc = wc, wb
                 z = np.float32(wa * za + wb * zb + wc * zc)

@@ -6,6 +6,7 @@ import os
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,14 @@ MAX_OPEN = 256
 """Shards mapped at once by one reader; a mapped file counts as an open one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """A mapped shard, and per row whether its payload has been checked since."""
+
+    content: NDArray[np.uint8]
+    checked: bytearray = field(default_factory=bytearray)
+
+
 class PayloadReader:
     """Payloads of a store's rows. Picklable; each process maps the shards it needs by itself, lazily.
 
@@ -30,13 +39,16 @@ class PayloadReader:
     def __init__(self, path: Path, shards: Sequence[str]) -> None:
         self.path, self.shards = path, tuple(shards)
         self._pid = -1
-        self._maps: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._maps: OrderedDict[int, _Mapped] = OrderedDict()
 
     def __getstate__(self) -> dict[str, object]:
         return {"path": self.path, "shards": self.shards, "_pid": -1, "_maps": OrderedDict()}
 
     def payload(self, entry: np.void) -> NDArray[np.uint8]:
         """Bytes of one row, ``(size,)`` uint8, read-only, checked against the checksum they were sealed with.
+
+        They are checked when this process reads them for the first time (again if the shard had to be mapped anew):
+        a sealed shard never changes, and the checksum costs more than everything else that a sample takes.
 
         Raises:
             CacheMissError: the shard is gone.
@@ -45,11 +57,15 @@ class PayloadReader:
         size, start = int(entry["size"]), int(entry["start"])
         if not size:
             return np.zeros(0, np.uint8)
-        found = self._map(int(entry["shard"]))[start : start + size]
-        if zlib.crc32(found.data) != int(entry["crc"]):
-            path = self.path / self.shards[int(entry["shard"])]
-            row = int(entry["row"])
-            raise DamagedShardError(damaged_row(path, row, read_columns(path).keys[row : row + 1]))
+        mapped, row = self._map(int(entry["shard"])), int(entry["row"])
+        found = mapped.content[start : start + size]
+        if row >= len(mapped.checked):
+            mapped.checked.extend(bytes(row + 1 - len(mapped.checked)))
+        if not mapped.checked[row]:
+            if zlib.crc32(found.data) != int(entry["crc"]):
+                path = self.path / self.shards[int(entry["shard"])]
+                raise DamagedShardError(damaged_row(path, row, read_columns(path).keys[row : row + 1]))
+            mapped.checked[row] = True
         return found
 
     def image(self, entry: np.void) -> Image:
@@ -63,14 +79,14 @@ class PayloadReader:
         out[Box(*swap["box"].tolist()).slices] = self.image(swap)
         return out
 
-    def _map(self, shard: int) -> NDArray[np.uint8]:
+    def _map(self, shard: int) -> _Mapped:
         if self._pid != os.getpid():
             self._pid, self._maps = os.getpid(), OrderedDict()
         mapped = self._maps.get(shard)
         if mapped is None:
             path = self.path / self.shards[shard]
             try:
-                mapped = np.asarray(np.memmap(path, np.uint8, "r"))
+                mapped = _Mapped(np.asarray(np.memmap(path, np.uint8, "r")))
             except FileNotFoundError as error:
                 raise CacheMissError(
                     f"The shard {path} is gone. Run `fsa materialise` again to make it anew."

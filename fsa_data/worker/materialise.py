@@ -23,6 +23,7 @@ from fsa_data.sources import find_faces
 from fsa_data.store import STATUSES, SwapStore
 from fsa_data.store.index import Entries
 from fsa_data.store.keys import Keys, as_hex
+from fsa_data.store.writer import sweep
 from fsa_data.types import Face, Image, Json, Landmarker, Reason, Source, SourceFace, SwapEngine
 from fsa_data.worker import references
 from fsa_data.worker.identities import IdentityMap
@@ -127,6 +128,7 @@ def materialise_plan(
 ) -> MaterialiseReport:
     """As :func:`materialise`, for a plan that is made already; ``retry=False`` leaves what failed before alone."""
     started = time.perf_counter()
+    sweep(store.path)  # here as well: a run that finds everything made opens no writer
     store.refresh()
     before = store.locate("swaps", planned.swap_keys.ravel())
     tasks = missing_tasks(frames, planned, store, retry)

@@ -71,6 +71,19 @@ def test_real_rows_are_the_frames_and_fakes_differ_in_one_rectangle(world):
         assert not changed.any()
 
 
+@pytest.mark.parametrize("fake", [False, True])
+def test_pixels_belong_to_who_asked_for_them(world, fake):
+    ds = world.dataset()
+    at = int(np.flatnonzero(ds.is_fake == fake)[0])
+    before, item = ds.array(at), ds[at][0]
+    assert item.is_contiguous()
+    ds.array(at)[:] = 0
+    item[:] = 0
+    assert before.any()
+    assert np.array_equal(ds.array(at), before)
+    assert np.array_equal(ds[at][0].numpy(), before.transpose(2, 0, 1))
+
+
 def test_the_second_time_nothing_is_made(world):
     ds = world.dataset()
     report = ds.materialise(progress=False)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsa_data.errors import CacheMissError, ConfigError, DamagedShardError, StoreFormatError, StoreWriteError
-from fsa_data.store import FrameFaces, SwapStore, digest, index
+from fsa_data.store import FrameFaces, SwapStore, digest, index, reader
 from fsa_data.store import writer as writing
 from fsa_data.store.index import MANIFEST
 from fsa_data.types import Box, Face, Reason, Swap
@@ -218,6 +218,38 @@ def test_a_flipped_bit_of_a_payload_names_its_row(filled):
     with pytest.raises(DamagedShardError, match=key(7)):
         SwapStore(filled.path).get_swap(key(7))
     assert same(SwapStore(filled.path).get_swap(key(8)), some_swap(8))
+
+
+def test_a_damaged_payload_is_refused_however_often_it_is_asked_for(filled):
+    damaged, whole = filled.locate("swaps", [key(7), key(8)])
+    path = filled.path / filled.index.shards[damaged["shard"]]
+    content = bytearray(path.read_bytes())
+    content[int(damaged["start"])] ^= 1
+    path.write_bytes(content)
+    for _ in range(3):
+        with pytest.raises(DamagedShardError, match=key(7)):
+            filled.reader.payload(damaged)
+        assert np.array_equal(filled.reader.image(whole), some_swap(8).patch)
+
+
+def test_a_payload_is_checked_when_it_is_read_first_and_by_every_process(filled, monkeypatch):
+    checked = []
+    real = reader.zlib.crc32
+    monkeypatch.setattr(reader.zlib, "crc32", lambda data: checked.append(1) or real(data))
+    entries = filled.locate("swaps", [key(n) for n in (7, 2, 8, 15)])
+    for _ in range(3):
+        for entry in entries:
+            filled.reader.payload(entry)
+    assert len(checked) == 4
+    pickle.loads(pickle.dumps(filled.reader)).payload(entries[0])
+    assert len(checked) == 5
+    monkeypatch.setattr(reader.os, "getpid", lambda: -5)  # after a fork nothing is taken over
+    filled.reader.payload(entries[0])
+    assert len(checked) == 6
+    monkeypatch.setattr(reader, "MAX_OPEN", 1)
+    filled.reader.payload(entries[3])  # of another shard: the first one is let go
+    filled.reader.payload(entries[0])
+    assert len(checked) == 8
 
 
 def test_no_flipped_bit_changes_what_is_read_unnoticed(filled):
