@@ -123,7 +123,7 @@ def test_a_full_disk_while_swaps_are_made(made: Path, capsys: pytest.CaptureFixt
         ([*SWAP, "videos/a.mkv", "-o", "out.mkv"], "File too large. Free some space or write elsewhere.", 500),
         ([*SWAP, "videos/a.mkv", "-o", "out.mp4"], "File too large. Free some space or write elsewhere.", 10),
         (EXTRACT, "The frames cannot be written to out: [Errno 27] File too large.", 100),
-        (SIMDRIVE, "sim0-00-f000.png cannot be written: File too large.", 3000),
+        (SIMDRIVE, "-f000.png cannot be written: File too large.", 3000),
     ],
 )
 def test_a_full_disk(

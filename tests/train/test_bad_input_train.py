@@ -261,9 +261,17 @@ def test_a_place_that_may_not_be_written(run, refused, request, capsys):
 def test_a_pool_of_frames_that_does_not_fit_on_the_disk(tmp_path, monkeypatch):
     """Found out when the file is made: a page that cannot be written later would kill the process."""
     monkeypatch.setattr("train.pixels._MEMORY_BYTES", 1000)
-    with full_disk(10_000), pytest.raises(OSError, match="File too large"):
-        PixelPool(32, False, 100, tmp_path)
     assert PixelPool(32, False, 100, tmp_path)._pixels.nbytes == 307_200
+    asked = []
+
+    def refuse(file, offset, size):
+        asked.append(size)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    with pytest.raises(OSError, match="No space left on device"):
+        PixelPool(32, False, 100, tmp_path)
+    assert asked == [307_200]
 
 
 def test_two_runs_in_one_directory(run, refused, capsys):
