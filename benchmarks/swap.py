@@ -75,7 +75,7 @@ def end_to_end(frames: LabelledFrames) -> dict[str, float]:
     rates: dict[str, float] = {}
     for _ in range(2):
         shutil.rmtree(STORE, ignore_errors=True)
-        for what, source in (("first_source", "simdrive"), ("further_source", "portraits")):
+        for what, source in (("first_source", "portraits"), ("further_source", "simdrive")):
 
             def run(source: str = source) -> int:
                 materialise(
