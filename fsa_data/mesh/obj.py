@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data.errors import BadMeshError
-from fsa_data.mesh.face_mesh import FaceMesh
+from fsa_data.mesh.coloured import ColouredMesh
 
 
-def write_obj(path: str | Path, mesh: FaceMesh) -> None:
+def write_obj(path: str | Path, mesh: ColouredMesh) -> None:
     """Write a mesh; a reader, or a crash at any moment, finds the old file or the new one.
 
     Args:
@@ -46,7 +46,7 @@ def write_obj(path: str | Path, mesh: FaceMesh) -> None:
         raise
 
 
-def read_obj(path: str | Path) -> FaceMesh:
+def read_obj(path: str | Path) -> ColouredMesh:
     """Read a mesh with vertex colours.
 
     Faces may be written ``a``, ``a/t``, ``a//n`` or ``a/t/n``, count backwards with negative numbers, and have more
@@ -98,7 +98,7 @@ def read_obj(path: str | Path) -> FaceMesh:
             f"but the file has vertices 1 to {len(vertices)}."
         )
     table = np.array(vertices, np.float64)
-    return FaceMesh(table[:, :3].astype(np.float32), triangles.astype(np.int32), _colours(path, table[:, 3:]))
+    return ColouredMesh(table[:, :3].astype(np.float32), triangles.astype(np.int32), _colours(path, table[:, 3:]))
 
 
 def _vertex(words: list[str]) -> list[float]:
@@ -123,11 +123,11 @@ def _corners(words: list[str], so_far: int) -> list[int]:
 
 def _colours(path: Path, colours: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Colours 0..1 or 0..255 as bytes."""
-    bare: NDArray[np.bool_] = np.isnan(colours).any(axis=1)
-    if bare.any():
+    bare = np.flatnonzero(np.isnan(colours).any(axis=1))
+    if len(bare):
         raise BadMeshError(
-            f"{path}: {int(bare.sum())} of {len(bare)} vertices have no colour, the first is vertex "
-            f"{int(bare.argmax()) + 1}. Write vertex colours behind the position ('v x y z r g b'); "
+            f"{path}: {len(bare)} of {len(colours)} vertices have no colour, the first is vertex "
+            f"{bare[0] + 1}. Write vertex colours behind the position ('v x y z r g b'); "
             "colours kept in a texture image are not read."
         )
     if colours.min() < 0 or colours.max() > 255:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsa_data.errors import BadMeshError
-from fsa_data.mesh.face_mesh import FaceMesh
+from fsa_data.mesh.coloured import ColouredMesh
 from fsa_data.mesh.obj import read_obj, write_obj
 
 TRIANGLE = "v 0 0 0 1 0 0\nv 1 0 0 0 1 0\nv 0 1 0 0 0 1\n"
@@ -14,7 +14,7 @@ TRIANGLE = "v 0 0 0 1 0 0\nv 1 0 0 0 1 0\nv 0 1 0 0 0 1\n"
 
 def random_mesh(seed, vertices=40, triangles=70):
     rng = np.random.default_rng(seed)
-    return FaceMesh(
+    return ColouredMesh(
         (rng.standard_normal((vertices, 3)) * 10 ** rng.uniform(-4, 4, (vertices, 1))).astype(np.float32),
         rng.integers(0, vertices, (triangles, 3)).astype(np.int32),
         rng.integers(0, 256, (vertices, 3)).astype(np.uint8),
@@ -116,7 +116,7 @@ def test_a_missing_file(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     write_obj(tmp_path / "mesh.obj", random_mesh(3))
     before = (tmp_path / "mesh.obj").read_bytes()
-    broken = FaceMesh(np.zeros((3, 2), np.float32), np.zeros((1, 3), np.int32), np.zeros((3, 3), np.uint8))
+    broken = ColouredMesh(np.zeros((3, 2), np.float32), np.zeros((1, 3), np.int32), np.zeros((3, 3), np.uint8))
     with pytest.raises(ValueError, match="unpack"):
         write_obj(tmp_path / "mesh.obj", broken)
     assert (tmp_path / "mesh.obj").read_bytes() == before

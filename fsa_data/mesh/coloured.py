@@ -11,7 +11,7 @@ from fsa_data.types import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FaceMesh:
+class ColouredMesh:
     """A coloured head surface in decimetres (the unit of the Basel model, and of T1's camera).
 
     Attributes:
