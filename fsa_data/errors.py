@@ -34,6 +34,10 @@ class BadVideoError(FsaError, ValueError):
     """A video cannot be decoded, or has no frame of this number."""
 
 
+class BadMeshError(FsaError, ValueError):
+    """A file is not a coloured mesh that can be read."""
+
+
 class ConfigError(FsaError, ValueError):
     """An option or a combination of options makes no sense."""
 

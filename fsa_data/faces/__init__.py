@@ -8,6 +8,7 @@ from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.faces.masks import eyes_mask, mouth_mask, oval_mask, polygon_mask
 from fsa_data.faces.measures import face_size_px
 from fsa_data.faces.mediapipe_landmarker import BLENDSHAPE_NAMES, MediapipeLandmarker, MediapipeOptions
+from fsa_data.faces.points68 import points68
 from fsa_data.faces.pose import angles_from_rotation, rotation_from_angles
 from fsa_data.types import Landmarker
 
@@ -22,6 +23,7 @@ __all__ = [
     "load_landmarker",
     "mouth_mask",
     "oval_mask",
+    "points68",
     "polygon_mask",
     "rotation_from_angles",
 ]
