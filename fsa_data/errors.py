@@ -30,6 +30,10 @@ class BadImageError(FsaError, ValueError):
     """A file is not an image that can be decoded."""
 
 
+class NoViewError(BadImageError):
+    """A photo's face cannot be turned into views."""
+
+
 class BadVideoError(FsaError, ValueError):
     """A video cannot be decoded, or has no frame of this number."""
 

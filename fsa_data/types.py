@@ -223,8 +223,13 @@ class Landmarker(Protocol):
         """Names the model, its weights and its options: equal fingerprints give equal faces."""
         ...
 
-    def __call__(self, image: Image) -> list[Face]:
-        """Faces of an ``(H, W, 3)`` uint8 RGB image, the largest first; empty if there is none."""
+    def __call__(self, image: Image, closely: bool = True) -> list[Face]:
+        """Faces of an ``(H, W, 3)`` uint8 RGB image, the largest first; empty if there is none.
+
+        Args:
+            image: the picture.
+            closely: whether small faces are worth a longer search.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from fsa_data.errors import ConfigError
 from fsa_data.faces import load_landmarker
 from fsa_data.sources import find_faces, load_source
 from fsa_data.types import Landmarker, Source, SourceFace, SwapEngine, paste
+from fsa_data.worker.remember import remembering
 
 
 class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
@@ -103,6 +104,7 @@ class FaceSwap(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     def _faces_to_put_on(self) -> list[SourceFace]:
         """The donors, found when the first swap is drawn; they travel with the transform into other processes."""
         if not self._donors:
-            found = find_faces(self._photos, self._landmarker)
+            with remembering(self._landmarker) as looking:
+                found = find_faces(self._photos, looking)
             self._donors = sorted(found, key=lambda donor: (donor.identity, donor.digest))
         return self._donors

@@ -32,8 +32,11 @@ ENOUGH = 0.6
 EXPRESSION_DEG = 30.0
 """Degrees of head pose that one unit of difference in an expression counts as much as."""
 
-_EXPRESSIONS = [9, 10, 25, 44, 45]
-"""Blendshapes that change a face's texture most: blinks, open jaw, smiles."""
+_EXPRESSIONS = [3, 9, 10, 25, 44, 45]
+"""Blendshapes that change a face's texture most: raised brows, blinks, open jaw, smiles."""
+
+LOOKED_AT = 3
+"""So many photos of an identity, the most frontal ones, tell its tone, forehead and spectacles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Identity:
     Attributes:
         name: the identity.
         photos: its faces.
-        poses: ``(N, 2 + 5)`` float32: yaw and pitch in degrees, then expressions scaled to degrees, per photo.
+        poses: ``(N, 2 + 6)`` float32: :func:`pose_of` each photo.
     """
 
     name: str
@@ -110,10 +113,10 @@ def make_panel(donors: Sequence[SourceFace], looks_of: Callable[[SourceFace], Lo
     photos: dict[str, list[SourceFace]] = {}
     for donor in sorted(donors, key=lambda d: (d.identity, d.digest)):
         photos.setdefault(donor.identity, []).append(donor)
-    looks = [[looks_of(donor) for donor in own] for own in photos.values()]
+    looks = [[looks_of(donor) for donor in _most_frontal(own)] for own in photos.values()]
     return Panel(
         identities=tuple(
-            Identity(name, tuple(own), np.stack([_pose(donor.face) for donor in own])) for name, own in photos.items()
+            Identity(name, tuple(own), np.stack([pose_of(donor.face) for donor in own])) for name, own in photos.items()
         ),
         codes=np.array([_code(name) for name in photos], np.uint64),
         tones=np.array([np.stack([each.tone for each in own]).mean(axis=0) for own in looks], np.float32),
@@ -174,15 +177,24 @@ def choose_donor(target: Face, panel: Panel, params: Json, target_tone: Floats, 
     )
     order = np.argsort(-(likely + gumbel(seed, panel.codes)), kind="stable")
     at = int(order[slot % count])
-    chosen, pose = panel.identities[at], _pose(target)
+    chosen, pose = panel.identities[at], pose_of(target)
     nearest = np.argsort(np.square(chosen.poses - pose).sum(axis=1), kind="stable")
     photo = int(nearest[(slot // count) % len(nearest)])
     turned = chosen.poses[photo, :2] - pose[:2]
     return Choice(chosen.photos[photo], math.hypot(*turned.tolist()), float(apart[at]))
 
 
-def _pose(face: Face) -> Floats:
-    """Yaw, pitch (roll is only a rotation of the picture), then expressions in degrees."""
+def _most_frontal(photos: Sequence[SourceFace]) -> list[SourceFace]:
+    return sorted(photos, key=lambda photo: math.hypot(photo.face.yaw_deg, photo.face.pitch_deg))[:LOOKED_AT]
+
+
+def pose_of(face: Face) -> Floats:
+    """Where a face looks and what it does: the nearer two are, the better one serves as the other's donor.
+
+    Returns:
+        ``(8,)`` float32: yaw and pitch in degrees (roll is only a rotation of the picture), then raised brows, blinks,
+        open jaw and smiles, :data:`EXPRESSION_DEG` per unit.
+    """
     shapes = (EXPRESSION_DEG * face.blendshapes[_EXPRESSIONS]).tolist()
     return np.array([face.yaw_deg, face.pitch_deg, *shapes], np.float32)
 

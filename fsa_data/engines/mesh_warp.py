@@ -19,7 +19,7 @@ from fsa_data.faces import face_size_px
 from fsa_data.merge import MergeOptions
 from fsa_data.types import Face, FaceReference, Image, Json, Reason, SourceFace, Swap
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised whenever equal inputs would give other pixels."""
 
 

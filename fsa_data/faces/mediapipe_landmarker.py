@@ -104,8 +104,12 @@ class MediapipeLandmarker:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["options"])  # type: ignore[misc]
 
-    def __call__(self, image: Image) -> list[Face]:
+    def __call__(self, image: Image, closely: bool = True) -> list[Face]:
         """Faces of an ``(H, W, 3)`` uint8 RGB image, the largest first; empty if there is none.
+
+        Args:
+            image: the picture.
+            closely: whether to look again at parts of it when the whole shows no face, if the options say so.
 
         Raises:
             MissingWeightsError: the model file is not installed.
@@ -115,17 +119,17 @@ class MediapipeLandmarker:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"An image must be (H, W, 3) uint8 RGB; got {image.shape} {image.dtype}.")
         if self._pid == os.getpid() and self._warm:
-            return self._find(image)
+            return self._find(image, closely)
         with chatter_held_back():  # each network's first run talks too, and that of the last needs a face
             if self._pid != os.getpid():
                 self._open()
-            faces = self._find(image)
+            faces = self._find(image, closely)
         self._warm = bool(faces)
         return faces
 
-    def _find(self, image: Image) -> list[Face]:
+    def _find(self, image: Image, closely: bool) -> list[Face]:
         faces = self._look(image, Box(0, 0, image.shape[1], image.shape[0]))
-        if not faces and self.options.retry:
+        if not faces and closely and self.options.retry:
             faces = self._look_closer(image)
         return sorted(faces, key=lambda face: -face.box.area)[: self.options.max_faces]
 

@@ -31,8 +31,9 @@ TEXTURE_PX = 300.0
 """Size to which larger faces are reduced before their colours are read: the surface has no finer vertices."""
 
 
-OUTLINE_CM = 0.8
-"""So far inside the outline of the face the photo is not trusted fully: landmarks there lie on hair and background."""
+OUTLINE_CM = (0.25, 1.0)
+"""Distance from the outline of the face up to which the photo is not trusted, and from which it is: landmarks there
+lie on hair and background."""
 
 AROUND_CM = 1.0
 """Reach of the colour that fills what no side shows."""
@@ -126,7 +127,7 @@ def _colours(image: Image, points_px: Floats, told: Floats) -> NDArray[np.uint8]
     weight = _nearness() * total[: mesh.VERTICES]
     around = weight @ mixed[: mesh.VERTICES] / np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
     filled = total[:, None] * mixed + (1 - total[:, None]) * fine.spread(around)
-    return np.clip(filled + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(filled + 0.5, 0, 255), np.uint8)
 
 
 @cache
@@ -134,7 +135,9 @@ def _nearness() -> Floats:
     """``(468, 468)`` float32: how much each vertex's surroundings are like each other vertex."""
     vertices = mesh.face_mesh().vertices_cm
     apart = np.square(vertices[:, None] - vertices[None]).sum(axis=2)
-    return np.asarray(np.exp(-apart / (2 * AROUND_CM**2)) + 1e-6 * np.exp(-apart / (2 * (6 * AROUND_CM) ** 2)), np.float32)
+    return np.asarray(
+        np.exp(-apart / (2 * AROUND_CM**2)) + 1e-6 * np.exp(-apart / (2 * (6 * AROUND_CM) ** 2)), np.float32
+    )
 
 
 @cache
@@ -144,4 +147,5 @@ def _inward() -> Floats:
     vertices = fine.spread(mesh.face_mesh().vertices_cm)
     apart = vertices[:, None] - vertices[list(mesh.FACE_OVAL)][None]
     away = np.sqrt(np.square(apart).sum(axis=2)).min(axis=1)
-    return np.asarray(np.clip(away / OUTLINE_CM, 0, 1), np.float32)
+    low, high = OUTLINE_CM
+    return np.asarray(np.clip((away - low) / (high - low), 0, 1), np.float32)

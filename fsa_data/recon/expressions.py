@@ -96,9 +96,8 @@ def expressed(face: Reconstruction, expression: Expression) -> ColouredMesh:
 
 def mouth_gap_cm(shape_cm: Floats) -> float:
     """Mean distance between upper and lower inner lip, ``(468, 3)`` centimetres in."""
-    middle = slice(2, 7)
-    gap = shape_cm[list(UPPER_INNER[middle]), 1] - shape_cm[list(LOWER_INNER[middle]), 1]
-    return float(gap.mean())
+    upper, lower = list(UPPER_INNER)[2:7], list(LOWER_INNER)[2:7]
+    return float((shape_cm[upper, 1] - shape_cm[lower, 1]).mean())
 
 
 @cache
@@ -108,8 +107,8 @@ def _mouth() -> tuple[Floats, NDArray[np.float32]]:
     upper, lower = (np.zeros((mesh.VERTICES, 1), np.float32) for _ in range(2))
     upper[list(UPPER_INNER)], lower[list(LOWER_INNER)] = 1, 1
     high, low = fine.spread(upper)[:, 0], fine.spread(lower)[:, 0]
-    inner = np.isin(mesh.face_mesh().triangles, mesh.LIPS_INNER).all(axis=1)
-    per = len(fine.triangles) // len(inner)  # the pieces of a triangle follow each other
+    inner = np.all(np.isin(mesh.face_mesh().triangles, mesh.LIPS_INNER), axis=1)
+    per = len(fine.triangles) // len(mesh.face_mesh().triangles)  # the pieces of a triangle follow each other
     between = np.zeros(len(high), np.float32)
     between[fine.triangles[np.repeat(inner, per)].ravel()] = 1
     between[: mesh.VERTICES] = 0

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from fsa_data.errors import SourceError
 from fsa_data.frames import IMAGE_SUFFIXES, FrameRef, hash_frame, read_image
-from fsa_data.sources.options import NoOptions
+from fsa_data.sources.views import StillOptions, ViewOptions
 from fsa_data.types import Photo
 
 
-def image_photos(argument: str, options: NoOptions) -> list[Photo]:
+def image_photos(argument: str, options: ViewOptions) -> list[Photo]:
     """One photo; the identity is the file's name without its ending.
 
     Args:
         argument: path of an image file.
-        options: none.
+        options: of the views, which are added by the caller.
 
     Raises:
         SourceError: no such file.
@@ -28,14 +28,14 @@ def image_photos(argument: str, options: NoOptions) -> list[Photo]:
     return [_photo(path, path.stem, "image")]
 
 
-def folder_photos(argument: str, options: NoOptions) -> list[Photo]:
+def folder_photos(argument: str, options: StillOptions) -> list[Photo]:
     """Every image in a folder: a subfolder is an identity, a loose file is one named by its stem.
 
     Files that are no images by their ending are left out, and so is everything whose name begins with a dot.
 
     Args:
         argument: path of the folder.
-        options: none.
+        options: of the views, which are added by the caller.
 
     Returns:
         Sorted by identity, then by path.

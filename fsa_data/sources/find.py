@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import cv2
 import numpy as np
 
-from fsa_data.errors import BadImageError, SourceError
+from fsa_data.errors import BadImageError, NoViewError, SourceError
 from fsa_data.faces import face_size_px
 from fsa_data.types import Box, Face, Image, Landmarker, Photo, SourceFace
 
@@ -27,7 +27,8 @@ _log = logging.getLogger(__name__)
 def find_faces(photos: Iterable[Photo], landmarker: Landmarker) -> list[SourceFace]:
     """The largest face of each photo, cut out with a margin.
 
-    Photos that cannot be read or show no usable face are left out and named in one log message.
+    Photos that cannot be read or show no usable face are left out and named in one log message; views that show none
+    are left out and counted.
 
     Args:
         photos: at least one.
@@ -40,32 +41,59 @@ def find_faces(photos: Iterable[Photo], landmarker: Landmarker) -> list[SourceFa
         SourceError: no photo shows a usable face.
     """
     found: list[SourceFace] = []
-    failed: list[str] = []
+    failed: dict[str, str] = {}
+    unturned: dict[str, str] = {}
+    views, lost = 0, 0
     for photo in photos:
+        name = f"{photo.identity} ({photo.provenance.get('file', photo.digest[:8])})"
+        view = "view" in photo.provenance
+        views += view
         try:
-            image = photo.load()
-        except BadImageError as error:
-            failed.append(f"{_name(photo)}: {error}")
-            continue
-        faces = landmarker(image)
-        if not faces or face_size_px(faces[0].points_px) < SMALLEST_PX:
-            what = f"face too small (under {SMALLEST_PX:.0f} px)" if faces else "no face found"
-            failed.append(f"{_name(photo)}: {what} in {image.shape[1]} x {image.shape[0]} px")
-            continue
-        picture, face = _cut_out(image, faces[0])
-        found.append(SourceFace(photo.identity, photo.digest, picture, face, photo.provenance))
+            face = _face(photo, landmarker, view)
+        except NoViewError as error:
+            face = unturned.setdefault(name, str(error))
+        if not isinstance(face, str):
+            found.append(face)
+        elif view:
+            lost += 1
+        else:
+            failed[name] = face
     if not found:
         raise SourceError(
             f"None of {len(failed)} photos shows a usable face; give photos with one clear, large face each. "
-            + "; ".join(failed[:5])
+            + _listed(failed)
         )
     if failed:
-        _log.warning("%d of %d photos are left out: %s", len(failed), len(failed) + len(found), "; ".join(failed[:5]))
+        total = len(failed) + len(found) - (views - lost)
+        _log.warning("%d of %d photos are left out: %s", len(failed), total, _listed(failed))
+    if unturned := {name: why for name, why in unturned.items() if name not in failed}:
+        _log.warning("%d photos are used as they are, without views: %s", len(unturned), _listed(unturned))
+    elif lost:
+        _log.info("%d of %d views are left out: no face is found again in them.", lost, views)
     return found
 
 
-def _name(photo: Photo) -> str:
-    return f"{photo.identity} ({photo.provenance.get('file', photo.digest[:8])})"
+def _listed(why: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in list(why.items())[:5])
+
+
+def _face(photo: Photo, landmarker: Landmarker, view: bool) -> SourceFace | str:
+    """The face of a photo, or why it is of no use."""
+    try:
+        image = photo.load()
+    except NoViewError:
+        raise
+    except BadImageError as error:
+        return str(error)
+    faces = landmarker(image, closely=False) if view else landmarker(image)
+    if not faces:
+        return f"no face found in {image.shape[1]} x {image.shape[0]} px"
+    if face_size_px(faces[0].points_px) < SMALLEST_PX:
+        return f"face too small (under {SMALLEST_PX:.0f} px) in {image.shape[1]} x {image.shape[0]} px"
+    if len(faces) > 1:
+        _log.info("%s shows %d faces; the largest is taken.", photo.provenance.get("file", photo.identity), len(faces))
+    picture, face = _cut_out(image, faces[0])
+    return SourceFace(photo.identity, photo.digest, picture, face, photo.provenance)
 
 
 def _cut_out(image: Image, face: Face) -> tuple[Image, Face]:

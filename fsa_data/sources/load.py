@@ -12,6 +12,7 @@ from fsa_data.sources.files import folder_photos, image_photos
 from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
+from fsa_data.sources.views import StillOptions, ViewOptions, with_views
 from fsa_data.types import Photo, Source
 
 
@@ -31,9 +32,9 @@ class Flow:
 
 
 FLOWS: dict[str, Flow] = {
-    "portraits": Flow(portrait_photos),
-    "image": Flow(image_photos, argument="PATH"),
-    "folder": Flow(folder_photos, argument="DIR"),
+    "portraits": Flow(portrait_photos, StillOptions),
+    "image": Flow(image_photos, ViewOptions, argument="PATH"),
+    "folder": Flow(folder_photos, StillOptions, argument="DIR"),
     "simdrive": Flow(simdrive_photos, SimdriveOptions),
 }
 """Every flow by the word before the colon."""
@@ -84,10 +85,11 @@ def load_source(spec: str | Sequence[str] | Source, options: Mapping[str, Any] |
     photos: dict[tuple[str, str], Photo] = {}
     for each, (flow, argument) in zip(specs, parts, strict=True):
         mine = {field.name: given[field.name] for field in dataclasses.fields(flow.options) if field.name in given}
-        found = flow.photos(argument, flow.options(**mine))
+        chosen = flow.options(**mine)
+        found = flow.photos(argument, chosen)
         if not found:
             raise SourceError(f"Source {each!r} offers no photo.")
-        for photo in found:
+        for photo in with_views(found, chosen) if isinstance(chosen, ViewOptions) else found:
             photos.setdefault((photo.identity, photo.digest), photo)
     return PhotoSource("+".join(specs), tuple(photos.values()))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fsa_data.errors import SourceError
 from fsa_data.frames import FrameRef, hash_frame, read_image
-from fsa_data.sources.options import NoOptions
+from fsa_data.sources.views import StillOptions
 from fsa_data.types import Photo
 
 # identity, import name, file within the module, what it shows
@@ -18,12 +18,12 @@ _PORTRAITS = (
 )
 
 
-def portrait_photos(argument: str, options: NoOptions) -> list[Photo]:
+def portrait_photos(argument: str, options: StillOptions) -> list[Photo]:
     """One photo each of two people, both works of the United States government in the public domain.
 
     Args:
         argument: empty.
-        options: none.
+        options: of the views, which are added by the caller.
 
     Raises:
         SourceError: a package that carries one is missing.

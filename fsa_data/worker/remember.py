@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+from fsa_data.errors import DamagedShardError, StoreFormatError, StoreWriteError
+from fsa_data.paths import cache_dir
 from fsa_data.store import FrameFaces, StoreWriter, SwapStore, digest
 from fsa_data.types import Face, Image, Landmarker
 
@@ -27,12 +31,40 @@ class Remembering:
         """That of the landmarker."""
         return self._landmarker.fingerprint
 
-    def __call__(self, image: Image) -> list[Face]:
-        """Faces of an ``(H, W, 3)`` uint8 RGB image, the largest first."""
+    def __call__(self, image: Image, closely: bool = True) -> list[Face]:
+        """See :class:`fsa_data.types.Landmarker`."""
         pixels = hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest()
-        key = digest({"pixels": pixels, "shape": list(image.shape), "landmarker": self.fingerprint})
+        looked = {"pixels": pixels, "shape": list(image.shape), "landmarker": self.fingerprint}
+        key = digest(looked if closely else looked | {"closely": False})
         if self._store.locate("faces", [key])["shard"][0] >= 0:
             return self._store.get_faces(key).faces
-        faces = self._landmarker(image)
+        faces = self._landmarker(image, closely)
         self._writer.put_faces(key, FrameFaces(faces, *image.shape[:2]), "")
         return faces
+
+
+@contextmanager
+def remembering(landmarker: Landmarker) -> Iterator[Landmarker]:
+    """A landmarker with a memory in the cache directory, for photos that are looked at outside any store.
+
+    A memory that cannot be read or written costs time, nothing else.
+    """
+    try:
+        store = SwapStore(cache_dir() / "photos")
+        writer = store.writer()
+    except (OSError, StoreFormatError):
+        yield landmarker
+        return
+    yield _Lenient(landmarker, store, writer)
+    with suppress(StoreWriteError):
+        writer.close()
+
+
+class _Lenient(Remembering):
+    """Goes on without a memory when that fails."""
+
+    def __call__(self, image: Image, closely: bool = True) -> list[Face]:
+        try:
+            return super().__call__(image, closely)
+        except (StoreWriteError, DamagedShardError):
+            return self._landmarker(image, closely)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from fsa_data.engines.donors import pose_of
 from fsa_data.errors import ConfigError
 from fsa_data.merge import make_reference
 from fsa_data.sources import find_faces
@@ -15,6 +15,7 @@ from fsa_data.types import (
     Box,
     Face,
     FaceReference,
+    Floats,
     Image,
     Landmarker,
     Mask,
@@ -24,6 +25,7 @@ from fsa_data.types import (
     Swap,
     SwapEngine,
 )
+from fsa_data.worker.remember import remembering
 from fsa_data.worker.smoothing import ColourSmoother, changed, region
 from fsa_data.worker.work import HOPELESS
 
@@ -31,7 +33,7 @@ TRIES = 8
 """Sights of a person that are tried before the choice of a face is left to the first frame that can be swapped."""
 
 STAY_DEG = 10.0
-"""Another photo of the same donor must be nearer in head pose by this to be taken instead: changes show."""
+"""Another photo of the same donor must be nearer in pose and expression by this to be taken instead: changes show."""
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Person:
         seed: of everything the engine draws for them.
         donors: the photos of the identity that they wear; everybody's as long as none is chosen.
         identity: whom they wear; empty as long as none is chosen.
+        poses: ``(N, 8)`` float32, :func:`~fsa_data.engines.donors.pose_of` the donors, once an identity is chosen.
         photo: the photo worn last.
         reference: how their face usually looks, if enough was seen of them.
         colour: their colours over time.
@@ -50,6 +53,7 @@ class Person:
     seed: int
     donors: tuple[SourceFace, ...]
     identity: str = ""
+    poses: Floats | None = None
     photo: SourceFace | None = None
     reference: FaceReference | None = None
     colour: ColourSmoother = field(default_factory=ColourSmoother)
@@ -58,6 +62,7 @@ class Person:
         """Choose an identity for good."""
         self.identity = identity
         self.donors = tuple(donor for donor in self.donors if donor.identity == identity)
+        self.poses = np.stack([pose_of(donor.face) for donor in self.donors])
 
 
 def find_donors(source: Source, subject: str, landmarker: Landmarker) -> tuple[SourceFace, ...]:
@@ -70,7 +75,9 @@ def find_donors(source: Source, subject: str, landmarker: Landmarker) -> tuple[S
     photos = [photo for photo in source.photos if not subject or photo.identity != subject]
     if not photos:
         raise ConfigError(f"Nobody of the source {source.name} is left without {subject!r}. Add another source.")
-    return tuple(sorted(find_faces(photos, landmarker), key=lambda donor: (donor.identity, donor.digest)))
+    with remembering(landmarker) as looking:
+        donors = find_faces(photos, looking)
+    return tuple(sorted(donors, key=lambda donor: (donor.identity, donor.digest)))
 
 
 def meet(
@@ -110,8 +117,8 @@ def swap_person(engine: SwapEngine, frame: Image, face: Face, person: Person, st
         steady: whether a photo is kept until another fits clearly better.
     """
     donors: Sequence[SourceFace] = person.donors
-    if steady and person.identity:
-        person.photo = _nearest(face, person.donors, person.photo)
+    if steady and person.poses is not None:
+        person.photo = _nearest(face, person.donors, person.poses, person.photo)
         donors = (person.photo,)
     swap = swap_face(engine, frame, face, donors, person.seed, person.reference)
     if swap.swapped and not person.identity:
@@ -136,12 +143,13 @@ def swap_face(
         return Swap(Reason.FAILED, notes={"error": f"{type(error).__name__}: {error}"})
 
 
-def _nearest(face: Face, photos: Sequence[SourceFace], before: SourceFace | None) -> SourceFace:
-    def away(photo: SourceFace) -> float:
-        return math.hypot(photo.face.yaw_deg - face.yaw_deg, photo.face.pitch_deg - face.pitch_deg)
-
-    best = min(photos, key=away)
-    return best if before is None or away(best) < away(before) - STAY_DEG else before
+def _nearest(face: Face, photos: Sequence[SourceFace], poses: Floats, before: SourceFace | None) -> SourceFace:
+    away = np.linalg.norm(poses - pose_of(face), axis=1)
+    best = int(away.argmin())
+    for photo, distance in zip(photos, away.tolist(), strict=True):
+        if photo is before and float(away[best]) >= distance - STAY_DEG:
+            return photo
+    return photos[best]
 
 
 def cut_out(frame: Image, face: Face) -> tuple[Image, Face]:
