@@ -1,7 +1,10 @@
 """Every model file is found here, and nowhere else.
 
 The order: an explicit path, the weights directory (``FSA_WEIGHTS``), the installed package that carries the file.
-Whatever is found is checked against its SHA-256 before anything opens it. Nothing is downloaded.
+Whatever a package carries is checked against its SHA-256 before anything opens it. Nothing is downloaded.
+
+Files that no package may carry, because their licence forbids it, are the user's own (:data:`USERS`): whoever opens
+one checks what is in it.
 """
 
 from __future__ import annotations
@@ -59,6 +62,75 @@ WEIGHTS: dict[str, WeightFile] = {
         inside="models/efficientnet-lite1-77cc7160.pth",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class UsersFile:
+    """A model file that only the user can bring.
+
+    Attributes:
+        filename: where it goes in the weights directory.
+        licence: licence of its contents.
+        purpose: what it is for, one line.
+        get: how to come by it, a sentence.
+    """
+
+    filename: str
+    licence: str
+    purpose: str
+    get: str
+
+
+USERS: dict[str, UsersFile] = {
+    "deep3d_network": UsersFile(
+        filename="deep3d/epoch_20.pth",
+        licence="MIT (code); trained on faces of several data sets for research",
+        purpose="Deep3DFaceRecon: from a photo to the coefficients of a 3-D face",
+        get="Download the pre-trained model linked in the README of github.com/sicxu/Deep3DFaceRecon_pytorch.",
+    ),
+    "deep3d_model": UsersFile(
+        filename="deep3d/BFM_model_front.mat",
+        licence="Basel Face Model 2009: registration, research only, not to be passed on",
+        purpose="the 3-D face model that Deep3DFaceRecon's coefficients belong to",
+        get="Register for the Basel Face Model 2009 (01_MorphableModel.mat), take the expression basis Exp_Pca.bin "
+        "linked in the README of github.com/sicxu/Deep3DFaceRecon_pytorch, put both into that repository's BFM folder "
+        "and run its test.py once: it writes BFM_model_front.mat there.",
+    ),
+    "deep3d_alignment": UsersFile(
+        filename="deep3d/similarity_Lm3D_all.mat",
+        licence="as Deep3DFaceRecon's repository",
+        purpose="the mean face to which Deep3DFaceRecon's photos are aligned",
+        get="It lies in the BFM folder of github.com/sicxu/Deep3DFaceRecon_pytorch.",
+    ),
+}
+
+
+def users_file(name: str, path: str | Path | None = None) -> Path:
+    """A file that only the user can bring: at a path of theirs, or in the weights directory.
+
+    Args:
+        name: a key of :data:`USERS`.
+        path: use this very file instead of looking for one.
+
+    Returns:
+        Path of an existing file, not yet opened.
+
+    Raises:
+        UnknownNameError: no such file is known.
+        MissingWeightsError: it is not there; the message says how to come by it and where to put it.
+    """
+    if name not in USERS:
+        raise UnknownNameError("weights", name, USERS)
+    spec, directory = USERS[name], os.environ.get("FSA_WEIGHTS")
+    if path is None and directory:
+        path = Path(directory).expanduser() / spec.filename
+    if path is not None and Path(path).is_file():
+        return Path(path)
+    looked = f"There is none at {path}." if path is not None else "FSA_WEIGHTS is not set."
+    raise MissingWeightsError(
+        f"{spec.filename} is missing (needed for: {spec.purpose}; licence: {spec.licence}). {looked} {spec.get} Then "
+        f"put the file into a directory as {spec.filename} and set FSA_WEIGHTS to that directory."
+    )
 
 
 def resolve(name: str, path: str | Path | None = None) -> Path:
