@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from fsa_data.recon import losses, morphable
+from fsa_data.recon import align, losses, morphable
 from tests.recon import synthetic
 
 
@@ -45,3 +45,39 @@ def face_model(fixture):
         "losses": torch.stack(values),
     }
     return {name: value.numpy() for name, value in outputs.items()}
+
+
+def alignment(fixture):
+    """POS, the cut, its landmarks, the five of 68 points and ArcFace's transform."""
+    config, (drawn, picture) = fixture.meta["config"], fixture.meta["inputs"]
+    width, height = config["W"], config["H"]
+    rng = np.random.Generator(np.random.PCG64(drawn["seed"]))
+    base = np.array([[-0.32, 0.28, 0.1], [0.32, 0.28, 0.1], [0, 0, 0.45], [-0.25, -0.32, 0.15], [0.25, -0.32, 0.15]])
+    mean = base + 0.02 * rng.standard_normal((5, 3))
+    turn = 0.2 * rng.standard_normal()
+    size = width / 4 * (1 + 0.1 * rng.random())
+    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    points = mean[:, :2] @ rotation * size + [0.52 * width, 0.47 * height] + rng.standard_normal((5, 2))
+    points68 = rng.random((68, 2)) * 150 + 40
+    image = smooth(picture)[0].transpose(1, 2, 0).round().astype(np.uint8)
+    origin, scale = align.fit_pos(points, mean)
+    cut = align.place(points, mean, width, height)
+    down = align.five_points(points68) * [1, -1] + [0, 224 - 1]
+    return {
+        "pos_t": origin,
+        "pos_s": np.array([scale]),
+        "trans_params": np.array([cut.width, cut.height, cut.scale, cut.x, cut.y]),
+        "lm_new": cut.to_cut(points),
+        "img_new": align.cut_out(image, cut).transpose(2, 0, 1),
+        "five_from_68": align.five_points(points68),
+        "arcface_M": align.arcface_transform(down),
+    }
+
+
+def smooth(spec):
+    """A picture without edges: uniform noise on a coarse grid, enlarged."""
+    shape, grid = spec["shape"], spec["grid"]
+    coarse = np.random.Generator(np.random.PCG64(spec["seed"])).random((*shape[:2], grid, grid)).astype(np.float32)
+    options = {"size": shape[2:], "mode": "bilinear", "align_corners": True}
+    image = torch.nn.functional.interpolate(torch.from_numpy(coarse), **options).numpy()
+    return image * np.float32(spec.get("mul", 1)) + np.float32(spec.get("add", 0))
