@@ -73,12 +73,17 @@ class UsersFile:
         licence: licence of its contents.
         purpose: what it is for, one line.
         get: how to come by it, a sentence.
+        meanwhile: what serves without it, a sentence.
     """
 
     filename: str
     licence: str
     purpose: str
     get: str
+    meanwhile: str
+
+
+_EMBEDDED = "Without it the embedded reconstruction serves, which needs nothing but the landmark model."
 
 
 USERS: dict[str, UsersFile] = {
@@ -87,6 +92,7 @@ USERS: dict[str, UsersFile] = {
         licence="MIT (code); trained on faces of several data sets for research",
         purpose="Deep3DFaceRecon: from a photo to the coefficients of a 3-D face",
         get="Download the pre-trained model linked in the README of github.com/sicxu/Deep3DFaceRecon_pytorch.",
+        meanwhile=_EMBEDDED,
     ),
     "deep3d_model": UsersFile(
         filename="deep3d/BFM_model_front.mat",
@@ -95,12 +101,14 @@ USERS: dict[str, UsersFile] = {
         get="Register for the Basel Face Model 2009 (01_MorphableModel.mat), take the expression basis Exp_Pca.bin "
         "linked in the README of github.com/sicxu/Deep3DFaceRecon_pytorch, put both into that repository's BFM folder "
         "and run its test.py once: it writes BFM_model_front.mat there.",
+        meanwhile=_EMBEDDED,
     ),
     "deep3d_alignment": UsersFile(
         filename="deep3d/similarity_Lm3D_all.mat",
         licence="as Deep3DFaceRecon's repository",
         purpose="the mean face to which Deep3DFaceRecon's photos are aligned",
         get="It lies in the BFM folder of github.com/sicxu/Deep3DFaceRecon_pytorch.",
+        meanwhile="Without it the key points of the 3-D face model serve.",
     ),
 }
 
@@ -129,7 +137,7 @@ def users_file(name: str, path: str | Path | None = None) -> Path:
     looked = f"There is none at {path}." if path is not None else "FSA_WEIGHTS is not set."
     raise MissingWeightsError(
         f"{spec.filename} is missing (needed for: {spec.purpose}; licence: {spec.licence}). {looked} {spec.get} Then "
-        f"put the file into a directory as {spec.filename} and set FSA_WEIGHTS to that directory."
+        f"put the file into a directory as {spec.filename} and set FSA_WEIGHTS to that directory. {spec.meanwhile}"
     )
 
 
