@@ -2,18 +2,22 @@
 
 Used to refine what the network says, or in its place when only the model is at hand. Pose, identity and expression
 are found by minimising the landmark loss and the coefficient loss of the published training (Deng et al., CVPRW 2019)
-with their weights; light and albedo stay as they are, since points say nothing of them.
+with their weights; light and albedo stay as they are, since points say nothing of them. Both losses are sums of
+squares, so this is a non-linear least-squares problem of 150 numbers, which a trust region solves in a few steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fsa_data.recon.losses import WEIGHTS, coefficient_loss, landmark_loss
+from fsa_data.recon.losses import EXPRESSION_WEIGHT, LANDMARK_WEIGHTS, WEIGHTS
 from fsa_data.recon.morphable import (
     Camera,
     Coefficients,
@@ -24,15 +28,15 @@ from fsa_data.recon.morphable import (
     to_camera,
 )
 
-POSE_STEPS = 60
-"""Iterations that move the head before its shape may change."""
+POSE_STEPS = 30
+"""Steps that move the head before its shape may change."""
 
 
 def fit_landmarks(
     model: MorphableModel,
     landmarks: Tensor,
     start: Coefficients | None = None,
-    steps: int = 100,
+    steps: int = 40,
     prior: float = WEIGHTS["coefficient"],
     camera: Camera | None = None,
 ) -> Coefficients:
@@ -42,7 +46,7 @@ def fit_landmarks(
         model: the morphable model.
         landmarks: ``(B, 68, 2)`` in the 224 x 224 cut, y up (see :mod:`fsa_data.recon.align`).
         start: where to begin, ``(B, ...)``; the mean face if None. Its light and albedo are returned as they are.
-        steps: most iterations of L-BFGS for pose and shape together, after :data:`POSE_STEPS` for the pose alone.
+        steps: most steps for pose and shape together, after :data:`POSE_STEPS` for the pose alone.
         prior: weight of the coefficient loss; 0 lets the shape go wherever the points pull it.
         camera: the camera; that of the published network if None.
 
@@ -73,41 +77,45 @@ def landmarks_of(model: MorphableModel, coefficients: Coefficients, camera: Came
 def _fit_one(
     points: MorphableModel, landmarks: Tensor, vector: Tensor, steps: int, prior: float, camera: Camera | None
 ) -> Tensor:
-    whole = Coefficients.split(vector.detach().double(), points.sizes)
-    free = [t.clone().requires_grad_() for t in (whole.angles, whole.translation, whole.identity, whole.expression)]
+    start = Coefficients.split(vector.detach().double(), points.sizes)
+    identities = points.sizes[0]
+    weights = (WEIGHTS["landmark"] / 68 * LANDMARK_WEIGHTS.to(landmarks)).sqrt()[:, None]
+    spread = torch.full((sum(points.sizes[:2]),), prior, dtype=landmarks.dtype, device=landmarks.device)
+    spread[identities:] *= EXPRESSION_WEIGHT
 
-    def current() -> Coefficients:
-        angles, translation, identity, expression = free
-        return replace(whole, angles=angles, translation=translation, identity=identity, expression=expression)
+    def face(free: Tensor) -> Coefficients:
+        """Of pose ``(6,)``, or pose and shape ``(6 + I + E,)``."""
+        moved = replace(start, angles=free[None, :3], translation=free[None, 3:6])
+        if len(free) == 6:
+            return moved
+        return replace(moved, identity=free[None, 6 : 6 + identities], expression=free[None, 6 + identities :])
 
-    def loss() -> Tensor:
-        distance = landmark_loss(_project(points, current(), camera or Camera()), landmarks)
-        return WEIGHTS["landmark"] * distance + prior * coefficient_loss(current(), albedo=0.0)
+    def residuals(free: Tensor) -> Tensor:
+        away = weights * (_project(points, face(free), camera or Camera()) - landmarks)[0]
+        return torch.cat([away.flatten(), spread.sqrt() * free[6:]]) if len(free) > 6 else away.flatten()
 
-    _minimise(loss, free[:2], POSE_STEPS)
-    _minimise(loss, free, steps)
-    return current().vector.detach()
+    pose = _least_squares(residuals, torch.cat([start.angles, start.translation], dim=1)[0], POSE_STEPS)
+    return face(_least_squares(residuals, torch.cat([pose, start.identity[0], start.expression[0]]), steps)).vector
 
 
-def _minimise(loss: Callable[[], Tensor], parameters: list[Tensor], steps: int) -> None:
+def _least_squares(residuals: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Tensor:
+    """Where the sum of squared residuals is least, near the start."""
+    from scipy.optimize import least_squares
+
+    jacobian = torch.func.jacrev(residuals)
+
+    def tensor(x: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(x).to(start)
+
+    def at(x: NDArray[np.float64]) -> NDArray[Any]:
+        return np.asarray(residuals(tensor(x)).cpu())
+
+    def slope(x: NDArray[np.float64]) -> NDArray[Any]:
+        return np.asarray(jacobian(tensor(x)).cpu())
+
     if steps < 1:
-        return
-    optimiser = torch.optim.LBFGS(
-        parameters,
-        max_iter=steps,
-        history_size=20,
-        tolerance_grad=1e-9,
-        tolerance_change=1e-12,
-        line_search_fn="strong_wolfe",
-    )
-
-    def closure() -> float:
-        optimiser.zero_grad()
-        value = loss()
-        value.backward()  # type: ignore[no-untyped-call]
-        return float(value)
-
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+        return start
+    return tensor(least_squares(at, start.cpu().numpy(), slope, max_nfev=steps, xtol=1e-9, ftol=1e-9, gtol=1e-9).x)
 
 
 def _key_points(model: MorphableModel) -> MorphableModel:

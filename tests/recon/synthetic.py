@@ -7,6 +7,8 @@ import zlib
 
 import numpy as np
 
+from fsa_data.faces.points68 import INDEX_68
+from fsa_data.mesh import face_mesh
 from fsa_data.recon.model_file import morphable_from_arrays
 
 
@@ -48,17 +50,19 @@ def model(rows=20, cols=10, tag="bfm."):
     return morphable_from_arrays(arrays(rows, cols, tag), "the synthetic model")
 
 
-def face_model():
-    """A model whose 68 key points lie where a face has them, so that photos can be aligned to it.
+def face_arrays():
+    """Arrays whose 68 key points lie where a face has them, so that photos can be aligned to the model.
 
-    The vertices next to the key points of the canonical face (decimetres) are moved there; the rest stays a grid.
+    The key points of the grid are moved to those of the canonical face (decimetres); the rest stays.
     """
-    from fsa_data.faces.points68 import INDEX_68
-    from fsa_data.mesh import face_mesh
-
     parts = arrays()
     canonical = face_mesh().vertices_cm[list(INDEX_68)] / 10
     shape = parts["meanshape"].reshape(-1, 3).copy()
     shape[:, 2] -= 0.3
     shape[parts["keypoints"][0] - 1] = canonical - canonical.mean(axis=0)
-    return morphable_from_arrays({**parts, "meanshape": shape.reshape(1, -1)}, "the synthetic model")
+    return {**parts, "meanshape": shape.reshape(1, -1)}
+
+
+def face_model():
+    """The model that these arrays describe."""
+    return morphable_from_arrays(face_arrays(), "the synthetic model")
