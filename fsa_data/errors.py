@@ -54,6 +54,10 @@ class WrongWeightsError(FsaError, ValueError):
     """A model file is there, but it is not the one it should be."""
 
 
+class UnsafeFileError(FsaError, ValueError):
+    """A model file asks for more than reading data; it was refused and nothing in it was run."""
+
+
 class CacheMissError(FsaError, LookupError):
     """A swap is not in the store and may not be made here."""
 

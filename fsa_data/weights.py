@@ -184,17 +184,23 @@ def _find(spec: WeightFile, path: Path | None) -> Path:
     )
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hex digits; computed once per process and state of the file."""
+    stat = path.stat()
+    return _digest(str(path.absolute()), stat.st_size, stat.st_mtime_ns)
+
+
 @cache
 def _digest(path: str, size: int, mtime_ns: int) -> str:
-    """SHA-256 of a file, computed once per process and state of the file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    del size, mtime_ns  # they only tell one state of the file from another
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _verify(name: str, path: Path) -> None:
-    stat = path.stat()
-    got = _digest(str(path), stat.st_size, stat.st_mtime_ns)
+    got = file_sha256(path)
     if got != WEIGHTS[name].sha256:
         raise WrongWeightsError(
             f"{path} is not the registered file of {name!r}: expected SHA-256 {WEIGHTS[name].sha256}, got {got} "
-            f"({stat.st_size:,} bytes). Replace it with the file of {WEIGHTS[name].package}, or remove it."
+            f"({path.stat().st_size:,} bytes). Replace it with the file of {WEIGHTS[name].package}, or remove it."
         )

@@ -14,7 +14,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "fsa_data"
 # Each room may import only from rooms that stand before it.
 ORDER = (
-    *("_version", "preflight", "errors", "types", "paths", "weights", "mesh", "simdrive", "frames", "faces", "sources"),
+    *(
+        "_version",
+        "preflight",
+        "errors",
+        "types",
+        "paths",
+        "weights",
+        "mesh",
+        "simdrive",
+        "frames",
+        "faces",
+        "nets",
+        "sources",
+    ),
     *("merge", "engines", "store", "worker", "datasets", "evaluate", "doctor", "cli"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
