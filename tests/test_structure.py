@@ -26,6 +26,7 @@ ORDER = (
         "frames",
         "faces",
         "nets",
+        "recon",
         "sources",
     ),
     *("merge", "engines", "store", "worker", "datasets", "evaluate", "doctor", "cli"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 NETWORKS: dict[str, tuple[str, str]] = {
+    "Deep3DFaceRecon.ReconNetWrapper": ("fsa_data.nets.deep3d", "ReconNetWrapper"),
     "StyleGAN2.Generator": ("fsa_data.nets.stylegan2", "Generator"),
 }
 """Where each network lives: module and class."""

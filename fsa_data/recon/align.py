@@ -43,6 +43,7 @@ class Cut:
         scale: pixels of the cut per pixel of the photo.
         x: where the origin of the mean face lies in the photo.
         y: likewise, upwards.
+        side: of the cut, pixels.
     """
 
     width: int
@@ -50,6 +51,7 @@ class Cut:
     scale: float
     x: float
     y: float
+    side: int = CROP_PX
 
     @property
     def size(self) -> tuple[int, int]:
@@ -60,8 +62,8 @@ class Cut:
     def corner(self) -> tuple[int, int]:
         """Column and row of the scaled photo at which the cut begins; may lie outside."""
         width, height = self.size
-        left = width / 2 - CROP_PX / 2 + (self.x - self.width / 2) * self.scale
-        top = height / 2 - CROP_PX / 2 + (self.height / 2 - self.y) * self.scale
+        left = width / 2 - self.side / 2 + (self.x - self.width / 2) * self.scale
+        top = height / 2 - self.side / 2 + (self.height / 2 - self.y) * self.scale
         return int(left), int(top)
 
     def to_cut(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -77,7 +79,7 @@ class Cut:
     def _offsets(self) -> tuple[NDArray[np.float64], ...]:
         """Middle of the photo, origin of the mean face, and lower left corner of the cut in the scaled photo."""
         middle = np.array([self.width, self.height]) / 2
-        return middle, np.array([self.x, self.y]), np.array(self.size) / 2 - CROP_PX / 2
+        return middle, np.array([self.x, self.y]), np.array(self.size) / 2 - self.side / 2
 
 
 def flipped(points_px: NDArray[np.floating], height: int) -> NDArray[np.float64]:
@@ -139,7 +141,9 @@ def fit_pos(points: NDArray[np.floating], mean_points: NDArray[np.floating]) -> 
     return rows[:, 3], scale
 
 
-def place(points: NDArray[np.floating], mean_points: NDArray[np.floating], width: int, height: int) -> Cut:
+def place(
+    points: NDArray[np.floating], mean_points: NDArray[np.floating], width: int, height: int, scale: float = SCALE
+) -> Cut:
     """Where a photo is to be cut.
 
     Args:
@@ -147,12 +151,13 @@ def place(points: NDArray[np.floating], mean_points: NDArray[np.floating], width
         mean_points: ``(5, 3)`` of the mean face.
         width: of the photo.
         height: of the photo.
+        scale: pixels of the cut per unit of the mean face.
 
     Raises:
         ValueError: see :func:`fit_pos`.
     """
-    origin, scale = fit_pos(points, mean_points)
-    return Cut(width, height, SCALE / scale, float(origin[0]), float(origin[1]))
+    origin, size = fit_pos(points, mean_points)
+    return Cut(width, height, scale / size, float(origin[0]), float(origin[1]))
 
 
 def cut_out(image: Image, cut: Cut) -> Image:
@@ -166,12 +171,12 @@ def cut_out(image: Image, cut: Cut) -> Image:
         cut: from :func:`place` for an image of this size.
 
     Returns:
-        ``(224, 224, 3)`` uint8 RGB.
+        ``(side, side, 3)`` uint8 RGB.
     """
     (width, height), (left, top) = cut.size, cut.corner
-    x0, x1 = max(left, 0), min(left + CROP_PX, width)
-    y0, y1 = max(top, 0), min(top + CROP_PX, height)
-    out = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
+    x0, x1 = max(left, 0), min(left + cut.side, width)
+    y0, y1 = max(top, 0), min(top + cut.side, height)
+    out = np.zeros((cut.side, cut.side, 3), np.uint8)
     if x0 >= x1 or y0 >= y1:
         return out
     photo, bicubic = PIL.Image.fromarray(image), PIL.Image.Resampling.BICUBIC

@@ -57,12 +57,13 @@ def read_mat(path: str | Path) -> Mapping[str, Any]:
     return arrays
 
 
-def morphable_from_arrays(arrays: Mapping[str, Any], where: str) -> MorphableModel:
+def morphable_from_arrays(arrays: Mapping[str, Any], where: str, centred: bool = True) -> MorphableModel:
     """The model from the arrays of the file.
 
     Args:
         arrays: by the names of :data:`KEYS`.
         where: what to call them in errors.
+        centred: whether to move the mean vertex to the origin, as the published network expects it.
 
     Raises:
         WrongWeightsError: see :func:`load_morphable`.
@@ -84,7 +85,7 @@ def morphable_from_arrays(arrays: Mapping[str, Any], where: str) -> MorphableMod
     faces = len(triangles)
     shape = mean.reshape(-1, 3)
     return MorphableModel(
-        mean_shape=torch.from_numpy(shape - shape.mean(axis=0, keepdims=True)),
+        mean_shape=torch.from_numpy(shape - shape.mean(axis=0, keepdims=True) if centred else shape),
         identity_base=torch.from_numpy(check.floats("idBase", (length, -1))),
         expression_base=torch.from_numpy(check.floats("exBase", (length, -1))),
         mean_albedo=torch.from_numpy(check.floats("meantex", (1, length)).reshape(-1, 3)),

@@ -1,18 +1,21 @@
 """Deep3DFaceRecon's modules, computed by ours on the inputs of a fixture."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from fsa_data.recon import align, losses, morphable
+from tests.parity.recipe import generator, make_input
 from tests.recon import synthetic
 
 
 def face_model(fixture):
     """Outputs of the parametric model and the values of the six losses."""
     config, (spec,) = fixture.meta["config"], fixture.meta["inputs"]
-    model = synthetic.model(config["rows"], config["cols"], config["tag"])
+    model = synthetic.model(config["rows"], config["cols"], config["tag"], config["recenter"])
     camera = morphable.Camera(config["focal"], config["center"], config["camera_distance"])
-    rng, batch = np.random.Generator(np.random.PCG64(spec["seed"])), spec["shape"][0]
+    rng, batch = generator(spec["seed"]), spec["shape"][0]
 
     def tensor(array):
         return torch.from_numpy(np.asarray(array, np.float32))
@@ -51,7 +54,7 @@ def alignment(fixture):
     """POS, the cut, its landmarks, the five of 68 points and ArcFace's transform."""
     config, (drawn, picture) = fixture.meta["config"], fixture.meta["inputs"]
     width, height = config["W"], config["H"]
-    rng = np.random.Generator(np.random.PCG64(drawn["seed"]))
+    rng = generator(drawn["seed"])
     base = np.array([[-0.32, 0.28, 0.1], [0.32, 0.28, 0.1], [0, 0, 0.45], [-0.25, -0.32, 0.15], [0.25, -0.32, 0.15]])
     mean = base + 0.02 * rng.standard_normal((5, 3))
     turn = 0.2 * rng.standard_normal()
@@ -59,9 +62,9 @@ def alignment(fixture):
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     points = mean[:, :2] @ rotation * size + [0.52 * width, 0.47 * height] + rng.standard_normal((5, 2))
     points68 = rng.random((68, 2)) * 150 + 40
-    image = smooth(picture)[0].transpose(1, 2, 0).round().astype(np.uint8)
+    image = make_input(picture)[0].permute(1, 2, 0).numpy().round().astype(np.uint8)
     origin, scale = align.fit_pos(points, mean)
-    cut = align.place(points, mean, width, height)
+    cut = replace(align.place(points, mean, width, height, config["rescale_factor"]), side=int(config["target_size"]))
     down = align.five_points(points68) * [1, -1] + [0, 224 - 1]
     return {
         "pos_t": origin,
@@ -72,12 +75,3 @@ def alignment(fixture):
         "five_from_68": align.five_points(points68),
         "arcface_M": align.arcface_transform(down),
     }
-
-
-def smooth(spec):
-    """A picture without edges: uniform noise on a coarse grid, enlarged."""
-    shape, grid = spec["shape"], spec["grid"]
-    coarse = np.random.Generator(np.random.PCG64(spec["seed"])).random((*shape[:2], grid, grid)).astype(np.float32)
-    options = {"size": shape[2:], "mode": "bilinear", "align_corners": True}
-    image = torch.nn.functional.interpolate(torch.from_numpy(coarse), **options).numpy()
-    return image * np.float32(spec.get("mul", 1)) + np.float32(spec.get("add", 0))

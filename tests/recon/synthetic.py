@@ -3,18 +3,12 @@
 The surface is a grid of ``rows`` x ``cols`` vertices on a paraboloid; bases are noise. Only tests make it.
 """
 
-import zlib
-
 import numpy as np
 
 from fsa_data.faces.points68 import INDEX_68
 from fsa_data.mesh import face_mesh
 from fsa_data.recon.model_file import morphable_from_arrays
-
-
-def noise(key, shape):
-    """Standard normal numbers (float64) that only the key decides."""
-    return np.random.Generator(np.random.PCG64(zlib.crc32(key.encode()))).standard_normal(shape)
+from tests.parity.recipe import draw
 
 
 def arrays(rows=20, cols=10, tag="bfm."):
@@ -32,10 +26,10 @@ def arrays(rows=20, cols=10, tag="bfm."):
         around[vertex, : len(touching)] = touching
     return {
         "meanshape": mean,
-        "idBase": 0.02 * noise(tag + "idBase", (3 * count, 80)),
-        "exBase": 0.02 * noise(tag + "exBase", (3 * count, 64)),
-        "meantex": 120 + 20 * noise(tag + "meantex", (1, 3 * count)),
-        "texBase": 2 * noise(tag + "texBase", (3 * count, 80)),
+        "idBase": 0.02 * draw(tag + "idBase", (3 * count, 80)),
+        "exBase": 0.02 * draw(tag + "exBase", (3 * count, 64)),
+        "meantex": 120 + 20 * draw(tag + "meantex", (1, 3 * count)),
+        "texBase": 2 * draw(tag + "texBase", (3 * count, 80)),
         "tri": triangles,
         "point_buf": around,
         "keypoints": (np.arange(68) * (count - 1) // 67 + 1)[None],
@@ -45,9 +39,9 @@ def arrays(rows=20, cols=10, tag="bfm."):
     }
 
 
-def model(rows=20, cols=10, tag="bfm."):
+def model(rows=20, cols=10, tag="bfm.", centred=True):
     """The model that these arrays describe."""
-    return morphable_from_arrays(arrays(rows, cols, tag), "the synthetic model")
+    return morphable_from_arrays(arrays(rows, cols, tag), "the synthetic model", centred)
 
 
 def face_arrays():
