@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fsa_data.simdrive.expression import Expression
+from fsa_data.mesh.expression import Expression
 from fsa_data.simdrive.shapes import Vectors
 
 CLASSES = tuple(f"C{number:02d}" for number in range(15))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fsa_data.mesh.curves import smoothstep
 from fsa_data.simdrive.atlas import Tile
 from fsa_data.simdrive.identity import Identity
 from fsa_data.simdrive.parts import Part
@@ -18,7 +19,6 @@ from fsa_data.simdrive.shapes import (
     loop,
     normalised,
     rotation,
-    smoothstep,
     sweep,
     tube,
     tubes,

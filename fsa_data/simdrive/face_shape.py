@@ -6,39 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from fsa_data.mesh import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, face_mesh
+from fsa_data.mesh import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
+from fsa_data.mesh.curves import smoothstep
+from fsa_data.mesh.expression import LOWER_MIDDLE, LOWER_NEXT, UPPER_MIDDLE, UPPER_NEXT, rest_face
 from fsa_data.simdrive.identity import Identity, identity
-from fsa_data.simdrive.shapes import Vectors, smoothstep
-
-UPPER_INNER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
-LOWER_INNER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
-UPPER_NEXT = (183, 42, 41, 38, 12, 268, 271, 272, 407)
-LOWER_NEXT = (96, 89, 179, 86, 15, 316, 403, 319, 325)
-UPPER_MIDDLE = (184, 74, 73, 72, 11, 302, 303, 304, 408)
-LOWER_MIDDLE = (77, 90, 180, 85, 16, 315, 404, 320, 307)
-UPPER_OUTER = (185, 40, 39, 37, 0, 267, 269, 270, 409)
-LOWER_OUTER = (146, 91, 181, 84, 17, 314, 405, 321, 375)
-RIGHT_CORNER = (61, 76, 62, 78)
-LEFT_CORNER = (291, 306, 292, 308)
-"""Rings of the lips, from the person's right to the left."""
-
-
-@lru_cache(maxsize=1)
-def canonical() -> Vectors:
-    """``(468, 3)`` float64 cm: the canonical face, mouth closed, eyes open (the model's own stand between)."""
-    points = face_mesh().vertices_cm.astype(np.float64)
-    for upper, lower, share in ((UPPER_INNER, LOWER_INNER, 0.47), (UPPER_NEXT, LOWER_NEXT, 0.22)):
-        gap = points[list(upper), 1] - points[list(lower), 1]
-        points[list(upper), 1] -= share * np.minimum(gap, 0.6)
-        points[list(lower), 1] += share * np.minimum(gap, 0.6)
-    for ring in (RIGHT_EYE, LEFT_EYE):
-        # a driver's alert eye: lids a little further apart than the canonical ones
-        height = points[list(ring), 1] - points[list(ring[:1] + ring[8:9]), 1].mean()
-        points[list(ring), 1] += np.where(height > 0, 0.3, 0.12) * height
-    corners = list(RIGHT_CORNER + LEFT_CORNER)
-    points[corners, 1] += 0.14
-    points.flags.writeable = False
-    return points
+from fsa_data.simdrive.shapes import Vectors
 
 
 def _bell(points: Vectors, centre: tuple[float, float, float], sigma: float) -> Vectors:
@@ -63,7 +35,7 @@ def neutral_face(person: Identity) -> Vectors:
 
 def reshape(person: Identity) -> Vectors:
     """Apply every shape number of a person to the canonical face; ``(468, 3)`` float64 cm."""
-    shape, rest = person.shape, canonical()
+    shape, rest = person.shape, rest_face()
     points = rest.copy()
     side = np.sign(rest[:, 0])
     _frame(points, rest, shape)

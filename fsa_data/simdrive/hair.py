@@ -6,13 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from fsa_data.mesh.curves import smoothstep
 from fsa_data.simdrive.atlas import Tile
 from fsa_data.simdrive.face_shape import neutral_face
 from fsa_data.simdrive.head import skull_rings
 from fsa_data.simdrive.identity import Identity, identity
 from fsa_data.simdrive.parts import Part
 from fsa_data.simdrive.randomness import Stream, generator
-from fsa_data.simdrive.shapes import Piece, Vectors, ellipsoid, grid, normalised, smoothstep
+from fsa_data.simdrive.shapes import Piece, Vectors, ellipsoid, grid, normalised
 
 CENTRE = np.array([0.0, 3.0, -3.6])
 _ROWS, _COLUMNS = 16, 72

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from fsa_data.mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE, face_mesh
+from fsa_data.mesh.curves import smoothstep
 from fsa_data.simdrive.atlas import Tile, to_atlas
 from fsa_data.simdrive.face_shape import neutral_face
 from fsa_data.simdrive.identity import Identity, identity
@@ -24,7 +25,6 @@ from fsa_data.simdrive.shapes import (
     grid,
     grid_triangles,
     loop,
-    smoothstep,
     tube,
     vertex_normals,
 )

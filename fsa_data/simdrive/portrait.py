@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fsa_data.errors import ConfigError
+from fsa_data.mesh.expression import Expression
 from fsa_data.simdrive import body
 from fsa_data.simdrive.actions import Pose
 from fsa_data.simdrive.cabin import SUPERSAMPLE, Light, cabin, paint_tiles
-from fsa_data.simdrive.expression import Expression
 from fsa_data.simdrive.identity import identity
 from fsa_data.simdrive.randomness import Stream, generator
 from fsa_data.simdrive.render import Camera, develop, draw

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fsa_data.mesh.expression import JAW_LIMIT_DEG, express
 from fsa_data.simdrive import body, head, props
 from fsa_data.simdrive.actions import CLASSES, Pose, pose_of
 from fsa_data.simdrive.cabin import FRAME_HEIGHT, FRAME_WIDTH, SUPERSAMPLE, backdrop, cabin, paint_tiles
-from fsa_data.simdrive.expression import JAW_LIMIT_DEG, express
 from fsa_data.simdrive.face_shape import neutral_face
 from fsa_data.simdrive.grips import GRIPS, Hand, HeadPlace
 from fsa_data.simdrive.hair import hair_pieces

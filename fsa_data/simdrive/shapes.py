@@ -304,12 +304,6 @@ def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Vectors:
     return matrix
 
 
-def smoothstep(values: ArrayLike, low: float, high: float) -> Vectors:
-    """Cubic step from 0 at ``low`` to 1 at ``high``."""
-    t = np.clip((np.asarray(values, np.float64) - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
     """Several pieces as one mesh.

@@ -20,11 +20,12 @@ from fsa_data.mesh import (
     interpolate,
     rasterise,
 )
+from fsa_data.mesh.curves import smoothstep
+from fsa_data.mesh.expression import rest_face
 from fsa_data.simdrive.atlas import ATLAS_HEIGHT, ATLAS_WIDTH, Tile, put, to_atlas
-from fsa_data.simdrive.face_shape import canonical
 from fsa_data.simdrive.identity import Identity, identity
 from fsa_data.simdrive.randomness import Stream, generator
-from fsa_data.simdrive.shapes import Vectors, smoothstep
+from fsa_data.simdrive.shapes import Vectors
 from fsa_data.types import Box, Image
 
 FACE_SIZE = 256
@@ -43,7 +44,7 @@ def face_px(indices: tuple[int, ...]) -> Vectors:
 @lru_cache(maxsize=1)
 def _regions() -> dict[str, NDArray[np.float32]]:
     """Smooth maps over the face tile, ``(256, 256)`` float32 in 0..1, spread from the vertices."""
-    rest, mesh = canonical(), face_mesh()
+    rest, mesh = rest_face(), face_mesh()
     x, y = np.abs(rest[:, 0]), rest[:, 1]
     jaw = smoothstep(-y, 3.4, 5.6) * (1 - np.exp(-((x / 1.7) ** 2)) * np.exp(-(((y + 5.9) / 0.5) ** 2)) * 0.4)
     sides = 0.85 * smoothstep(x, 5.1, 7.4) * smoothstep(-y, -1.0, 1.5)

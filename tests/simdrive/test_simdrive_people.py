@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from fsa_data.simdrive.expression import Expression, express
 
 from fsa_data.errors import ConfigError
 from fsa_data.mesh import LEFT_EYE, RIGHT_EYE
+from fsa_data.mesh.expression import rest_face
 from fsa_data.simdrive import subject_name
 from fsa_data.simdrive.actions import ACTIONS, CLASSES, draw_clip, pose_of
-from fsa_data.simdrive.expression import Expression, express
-from fsa_data.simdrive.face_shape import canonical, neutral_face
+from fsa_data.simdrive.face_shape import neutral_face
 from fsa_data.simdrive.grips import GRIPS
 from fsa_data.simdrive.identity import identity
 
@@ -51,7 +52,7 @@ def test_negative_numbers_are_refused():
 
 @pytest.mark.parametrize("index", range(8))
 def test_faces_stay_faces(index):
-    face, rest = neutral_face(identity(3, index)), canonical()
+    face, rest = neutral_face(identity(3, index)), rest_face()
     assert np.abs(face - rest).max() < 3.5  # cm
     eyes = [face[list(ring)].mean(0) for ring in (RIGHT_EYE, LEFT_EYE)]
     assert eyes[0][0] < -2 < 2 < eyes[1][0]
@@ -60,12 +61,12 @@ def test_faces_stay_faces(index):
 
 
 def test_no_movement_leaves_the_face_alone():
-    rest = canonical()
+    rest = rest_face()
     assert np.allclose(express(rest, Expression()), rest)
 
 
 def test_movements_move_what_they_should():
-    rest = canonical()
+    rest = rest_face()
     yawn = express(rest, Expression(jaw=1.0))
     assert yawn[13, 1] - yawn[14, 1] > 3.0
     assert rest[152, 1] - yawn[152, 1] > 2.0

@@ -1,0 +1,1 @@
+"""From one photo to a face that can be seen from anywhere."""
