@@ -38,6 +38,10 @@ class BadMeshError(FsaError, ValueError):
     """A file is not a coloured mesh that can be read."""
 
 
+class BlenderError(FsaError, RuntimeError):
+    """Blender is not here, or it did not draw what it was asked for."""
+
+
 class ConfigError(FsaError, ValueError):
     """An option or a combination of options makes no sense."""
 
