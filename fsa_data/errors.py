@@ -42,6 +42,10 @@ class BadMeshError(FsaError, ValueError):
     """A file is not a coloured mesh that can be read."""
 
 
+class BlenderError(FsaError, RuntimeError):
+    """Blender is not here, or it did not draw what it was asked for."""
+
+
 class ConfigError(FsaError, ValueError):
     """An option or a combination of options makes no sense."""
 
@@ -56,6 +60,10 @@ class MissingWeightsError(FsaError, FileNotFoundError):
 
 class WrongWeightsError(FsaError, ValueError):
     """A model file is there, but it is not the one it should be."""
+
+
+class UnsafeFileError(FsaError, ValueError):
+    """A model file asks for more than reading data; it was refused and nothing in it was run."""
 
 
 class CacheMissError(FsaError, LookupError):

@@ -1,7 +1,10 @@
 """Every model file is found here, and nowhere else.
 
 The order: an explicit path, the weights directory (``FSA_WEIGHTS``), the installed package that carries the file.
-Whatever is found is checked against its SHA-256 before anything opens it. Nothing is downloaded.
+Whatever a package carries is checked against its SHA-256 before anything opens it. Nothing is downloaded.
+
+Files that no package may carry, because their licence forbids it, are the user's own (:data:`USERS`): whoever opens
+one checks what is in it.
 """
 
 from __future__ import annotations
@@ -61,6 +64,83 @@ WEIGHTS: dict[str, WeightFile] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class UsersFile:
+    """A model file that only the user can bring.
+
+    Attributes:
+        filename: where it goes in the weights directory.
+        licence: licence of its contents.
+        purpose: what it is for, one line.
+        get: how to come by it, a sentence.
+        meanwhile: what serves without it, a sentence.
+    """
+
+    filename: str
+    licence: str
+    purpose: str
+    get: str
+    meanwhile: str
+
+
+_EMBEDDED = "Without it the embedded reconstruction serves, which needs nothing but the landmark model."
+
+
+USERS: dict[str, UsersFile] = {
+    "deep3d_network": UsersFile(
+        filename="deep3d/epoch_20.pth",
+        licence="MIT (code); trained on faces of several data sets for research",
+        purpose="Deep3DFaceRecon: from a photo to the coefficients of a 3-D face",
+        get="Download the pre-trained model linked in the README of github.com/sicxu/Deep3DFaceRecon_pytorch.",
+        meanwhile=_EMBEDDED,
+    ),
+    "deep3d_model": UsersFile(
+        filename="deep3d/BFM_model_front.mat",
+        licence="Basel Face Model 2009: registration, research only, not to be passed on",
+        purpose="the 3-D face model that Deep3DFaceRecon's coefficients belong to",
+        get="Register for the Basel Face Model 2009 (01_MorphableModel.mat), take the expression basis Exp_Pca.bin "
+        "linked in the README of github.com/sicxu/Deep3DFaceRecon_pytorch, put both into that repository's BFM folder "
+        "and run its test.py once: it writes BFM_model_front.mat there.",
+        meanwhile=_EMBEDDED,
+    ),
+    "deep3d_alignment": UsersFile(
+        filename="deep3d/similarity_Lm3D_all.mat",
+        licence="as Deep3DFaceRecon's repository",
+        purpose="the mean face to which Deep3DFaceRecon's photos are aligned",
+        get="It lies in the BFM folder of github.com/sicxu/Deep3DFaceRecon_pytorch.",
+        meanwhile="Without it the key points of the 3-D face model serve.",
+    ),
+}
+
+
+def users_file(name: str, path: str | Path | None = None) -> Path:
+    """A file that only the user can bring: at a path of theirs, or in the weights directory.
+
+    Args:
+        name: a key of :data:`USERS`.
+        path: use this very file instead of looking for one.
+
+    Returns:
+        Path of an existing file, not yet opened.
+
+    Raises:
+        UnknownNameError: no such file is known.
+        MissingWeightsError: it is not there; the message says how to come by it and where to put it.
+    """
+    if name not in USERS:
+        raise UnknownNameError("weights", name, USERS)
+    spec, directory = USERS[name], os.environ.get("FSA_WEIGHTS")
+    if path is None and directory:
+        path = Path(directory).expanduser() / spec.filename
+    if path is not None and Path(path).is_file():
+        return Path(path)
+    looked = f"There is none at {path}." if path is not None else "FSA_WEIGHTS is not set."
+    raise MissingWeightsError(
+        f"{spec.filename} is missing (needed for: {spec.purpose}; licence: {spec.licence}). {looked} {spec.get} Then "
+        f"put the file into a directory as {spec.filename} and set FSA_WEIGHTS to that directory. {spec.meanwhile}"
+    )
+
+
 def resolve(name: str, path: str | Path | None = None) -> Path:
     """The file of a model, present and verified.
 
@@ -104,17 +184,23 @@ def _find(spec: WeightFile, path: Path | None) -> Path:
     )
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hex digits; computed once per process and state of the file."""
+    stat = path.stat()
+    return _digest(str(path.absolute()), stat.st_size, stat.st_mtime_ns)
+
+
 @cache
 def _digest(path: str, size: int, mtime_ns: int) -> str:
-    """SHA-256 of a file, computed once per process and state of the file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    del size, mtime_ns  # they only tell one state of the file from another
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _verify(name: str, path: Path) -> None:
-    stat = path.stat()
-    got = _digest(str(path), stat.st_size, stat.st_mtime_ns)
+    got = file_sha256(path)
     if got != WEIGHTS[name].sha256:
         raise WrongWeightsError(
             f"{path} is not the registered file of {name!r}: expected SHA-256 {WEIGHTS[name].sha256}, got {got} "
-            f"({stat.st_size:,} bytes). Replace it with the file of {WEIGHTS[name].package}, or remove it."
+            f"({path.stat().st_size:,} bytes). Replace it with the file of {WEIGHTS[name].package}, or remove it."
         )

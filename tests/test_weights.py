@@ -7,7 +7,7 @@ import pytest
 
 from fsa_data import weights
 from fsa_data.errors import MissingWeightsError, UnknownNameError, WrongWeightsError
-from fsa_data.weights import WeightFile, resolve
+from fsa_data.weights import WeightFile, resolve, users_file
 
 
 @pytest.fixture
@@ -56,3 +56,29 @@ def test_a_file_with_other_bytes_is_refused_and_a_mended_one_taken(model: Weight
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'face_landmarker'"):
         resolve("face_landmark")
+
+
+@pytest.mark.parametrize("name", sorted(weights.USERS))
+def test_what_only_the_user_has_is_found_in_the_weights_directory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = weights.USERS[name]
+    monkeypatch.delenv("FSA_WEIGHTS", raising=False)
+    with pytest.raises(MissingWeightsError, match=rf"{spec.filename} is missing .*FSA_WEIGHTS is not set.*set FSA_WEI"):
+        users_file(name)
+    monkeypatch.setenv("FSA_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingWeightsError, match=rf"none at {tmp_path / spec.filename}\. "):
+        users_file(name)
+    (tmp_path / "deep3d").mkdir()
+    (tmp_path / spec.filename).write_bytes(b"")
+    assert users_file(name) == tmp_path / spec.filename
+    own = tmp_path / "own.bin"
+    with pytest.raises(MissingWeightsError, match=r"There is none at .*own\.bin"):
+        users_file(name, own)
+    own.write_bytes(b"")
+    assert users_file(name, own) == own
+
+
+def test_an_unknown_file_of_the_user() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'deep3d_model'"):
+        users_file("deep3d_modell")

@@ -20,13 +20,17 @@ WEIGHTS = {
 }
 """Weight of each loss in their sum."""
 
-_LANDMARK_WEIGHTS = torch.ones(68)
-_LANDMARK_WEIGHTS[28:31] = 20  # ridge and tip of the nose
-_LANDMARK_WEIGHTS[-8:] = 20  # inner lips
+LANDMARK_WEIGHTS = torch.ones(68)
+"""How much each of the 68 points counts."""
+LANDMARK_WEIGHTS[28:31] = 20  # ridge and tip of the nose
+LANDMARK_WEIGHTS[-8:] = 20  # inner lips
+
+EXPRESSION_WEIGHT = 0.8
+"""Weight of expression coefficients against identity's."""
 
 
 def coefficient_loss(
-    coefficients: Coefficients, identity: float = 1.0, expression: float = 0.8, albedo: float = 0.017
+    coefficients: Coefficients, identity: float = 1.0, expression: float = EXPRESSION_WEIGHT, albedo: float = 0.017
 ) -> Tensor:
     """How far faces are from the mean face: weighted squared lengths, mean over the batch."""
     total = (
@@ -51,7 +55,7 @@ def landmark_loss(predicted_px: Tensor, landmarks_px: Tensor) -> Tensor:
         landmarks_px: ``(B, 68, 2)``, where they should be.
     """
     squared = (predicted_px - landmarks_px).square().sum(dim=-1)
-    return (squared * _LANDMARK_WEIGHTS.to(squared)).mean()
+    return (squared * LANDMARK_WEIGHTS.to(squared)).mean()
 
 
 def photo_loss(rendered: Tensor, image: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,43 @@
+"""Published networks, by the name of the class that they agree with.
+
+Each is a plain ``nn.Module`` with the constructor arguments and the state-dict keys of the published one, so that
+published weights load as they are. Nothing here reads a file, and torch is imported by the first :func:`build`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, cast
+
+from fsa_data.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS: dict[str, tuple[str, str]] = {
+    "Deep3DFaceRecon.ReconNetWrapper": ("fsa_data.nets.deep3d", "ReconNetWrapper"),
+    "StyleGAN2.Generator": ("fsa_data.nets.stylegan2", "Generator"),
+}
+"""Where each network lives: module and class."""
+
+__all__ = ["NETWORKS", "build"]
+
+
+def build(module: str, **config: Any) -> nn.Module:
+    """A network with fresh weights, in training mode, on the CPU.
+
+    Args:
+        module: a key of :data:`NETWORKS`, e.g. ``"StyleGAN2.Generator"``.
+        **config: arguments of its constructor.
+
+    Returns:
+        The network.
+
+    Raises:
+        UnknownNameError: no such network; the message names the nearest.
+        ConfigError: arguments of which no such network can be made.
+    """
+    if module not in NETWORKS:
+        raise UnknownNameError("network", module, NETWORKS)
+    home, name = NETWORKS[module]
+    return cast("nn.Module", getattr(importlib.import_module(home), name)(**config))

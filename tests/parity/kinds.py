@@ -1,0 +1,18 @@
+"""What the house can compute of the fixtures, by the module that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.parity import deep3d, plain, stylegan2
+from tests.parity.recipe import Fixture
+
+KINDS: dict[str, Callable[[Fixture], dict[str, Any]]] = {
+    "Deep3DFaceRecon.ParametricFaceModel": deep3d.face_model,
+    "Deep3DFaceRecon.ReconNetWrapper": plain.forward,
+    "Deep3DFaceRecon.align_img": deep3d.alignment,
+    "StyleGAN2.Generator": stylegan2.generator,
+    "StyleGAN2 pickle": stylegan2.pickled,
+}
+"""From a fixture to its outputs by name: complete ones, arrays or tensors."""

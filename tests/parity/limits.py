@@ -1,0 +1,40 @@
+"""How far an output may lie from the fixture's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.parity.recipe import Fixture
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Largest absolute difference, in units of the output's peak if ``relative``."""
+
+    value: float
+    relative: bool = True
+
+
+NETWORK = Limit(1e-4)
+EXACT = Limit(0.0, relative=False)
+
+BY_MODULE: dict[str, Limit] = {
+    "T1.landmark_score": Limit(1e-9, relative=False),
+}
+"""Where it is another limit than that of a network."""
+
+BY_OUTPUT: dict[tuple[str, str], Limit] = {
+    # Pillow's versions round its bicubic filter differently
+    ("Deep3DFaceRecon.align_img", "img_new"): Limit(1.0, relative=False),
+}
+"""Where a single output has one of its own: module and output."""
+
+
+def limit_of(fixture: Fixture, output: str) -> Limit:
+    """Integers and truth values are exact, whatever else is said."""
+    module = fixture.meta["module"]
+    if (module, output) in BY_OUTPUT:
+        return BY_OUTPUT[module, output]
+    if fixture.arrays[f"out_{output}"].dtype.kind in "iub":
+        return EXACT
+    return BY_MODULE.get(module, NETWORK)

@@ -1,0 +1,3 @@
+from tests.faces.conftest import landmarker, portrait
+
+__all__ = ["landmarker", "portrait"]
