@@ -156,3 +156,9 @@ def _reconstruction(seen: _Seen) -> Reconstruction | str:
 @cache
 def _landmarker() -> Landmarker:
     return load_landmarker()
+
+
+def forget() -> None:
+    """Drop the faces that this process keeps."""
+    _surface.cache_clear()
+    _reconstruction.cache_clear()
