@@ -9,6 +9,7 @@ from typing import Any
 
 from fsa_data.errors import ConfigError, SourceError, UnknownNameError
 from fsa_data.sources.files import folder_photos, image_photos
+from fsa_data.sources.kdef import KdefOptions, kdef_photos
 from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
@@ -34,6 +35,7 @@ FLOWS: dict[str, Flow] = {
     "portraits": Flow(portrait_photos),
     "image": Flow(image_photos, argument="PATH"),
     "folder": Flow(folder_photos, argument="DIR"),
+    "kdef": Flow(kdef_photos, KdefOptions, argument="DIR"),
     "simdrive": Flow(simdrive_photos, SimdriveOptions),
 }
 """Every flow by the word before the colon."""
