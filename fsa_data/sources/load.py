@@ -14,6 +14,7 @@ from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
 from fsa_data.sources.tpdne import TpdneOptions, tpdne_photos
+from fsa_data.sources.video import VideoOptions, video_photos
 from fsa_data.types import Photo, Source
 
 
@@ -37,6 +38,7 @@ FLOWS: dict[str, Flow] = {
     "image": Flow(image_photos, argument="PATH"),
     "folder": Flow(folder_photos, argument="DIR"),
     "kdef": Flow(kdef_photos, KdefOptions, argument="DIR"),
+    "video": Flow(video_photos, VideoOptions, argument="PATH|DIR"),
     "tpdne": Flow(tpdne_photos, TpdneOptions),
     "simdrive": Flow(simdrive_photos, SimdriveOptions),
 }
