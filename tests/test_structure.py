@@ -15,7 +15,7 @@ PACKAGE = ROOT / "fsa_data"
 # Each room may import only from rooms that stand before it.
 ORDER = (
     *("_version", "preflight", "errors", "types", "paths", "weights", "mesh", "simdrive", "frames", "faces", "sources"),
-    *("merge", "engines", "store", "worker", "datasets", "evaluate", "doctor", "cli"),
+    *("merge", "engines", "store", "worker", "datasets", "evaluate", "doctor", "commands", "cli"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
