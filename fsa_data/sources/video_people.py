@@ -32,8 +32,9 @@ MARGINS = (0.6, 0.35, 0.2)
 THUMB = (32, 18)
 """Width and height of the pictures by which cuts are noticed."""
 
-ALIKE, APART = 0.5, 20.0
-"""Two frames belong to one shot if they correlate better than the first, or differ less than the second (of 255)."""
+CUTS = ((0.15, 0.96, 8.0), (0.6, 0.85, 12.0), (float("inf"), 0.5, 20.0))
+"""Two frames up to so many seconds apart are of different shots if they correlate less than the second number, and
+differ by more than the third (mean, of 255). From one frame to the next little changes; over a long while much does."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class _Sight:
 class _Seen:
     """A frame that was looked at."""
 
+    time_s: float
     sights: tuple[_Sight, ...]
     thumb: NDArray[np.float32]
 
@@ -122,7 +124,7 @@ def _look(timeline: Timeline, numbers: Sequence[int], landmarker: Landmarker) ->
         for number, image in tqdm(frames, desc=f"looking at {name}", total=len(numbers), unit="frame", disable=None):
             faces = [face for face in landmarker(image) if face_size_px(face.points_px) >= SMALLEST_PX]
             sights = [_Sight(number, face, sharpness(image, face), cut_out_box(face, faces, image)) for face in faces]
-            seen.append(_Seen(tuple(sights), _thumb(image)))
+            seen.append(_Seen(float(timeline.time_s[number]), tuple(sights), _thumb(image)))
     except BadVideoError as error:
         if not seen:
             raise
@@ -155,16 +157,18 @@ def _scenes(seen: Sequence[_Seen]) -> list[list[_Seen]]:
     """The frames, parted where one shot is cut to another."""
     scenes: list[list[_Seen]] = []
     for number, one in enumerate(seen):
-        if number == 0 or _is_cut(seen[number - 1].thumb, one.thumb):
+        if number == 0 or _is_cut(seen[number - 1], one):
             scenes.append([])
         scenes[-1].append(one)
     return scenes
 
 
-def _is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
-    a, b = before - before.mean(), after - after.mean()
+def _is_cut(before: _Seen, after: _Seen) -> bool:
+    a, b = before.thumb - before.thumb.mean(), after.thumb - after.thumb.mean()
     alike = float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
-    return alike < ALIKE and float(np.abs(before - after).mean()) > APART
+    apart = float(np.abs(before.thumb - after.thumb).mean())
+    _, least_alike, most_apart = next(rule for rule in CUTS if after.time_s - before.time_s <= rule[0])
+    return alike < least_alike and apart > most_apart
 
 
 def _people(scene: Sequence[_Seen]) -> list[list[_Sight]]:

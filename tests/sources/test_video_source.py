@@ -10,6 +10,7 @@ import pytest
 
 from fsa_data.errors import BadVideoError, ConfigError, SourceError
 from fsa_data.faces import load_landmarker
+from fsa_data.frames import read_image
 from fsa_data.frames.picking import read_timeline
 from fsa_data.sources import find_faces, load_source, video
 from fsa_data.sources.video_people import cut_out_box, frames_to_look_at
@@ -122,20 +123,40 @@ def test_two_people_beside_each_other_are_two_identities(tmp_path, people):
     assert {photo.provenance["person"] for photo in found["two-2"]} == {2}
 
 
-def test_after_a_cut_it_is_another_person_and_after_a_gap_the_same(tmp_path, people):
-    street = np.random.default_rng(1).integers(0, 256, (6, 6, 3)).astype(np.uint8)
-    street = cv2.resize(street, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    dark = [
-        np.where(np.abs(image.astype(int) - image[0, 0]).sum(axis=2, keepdims=True) < 30, street, image)
-        for image in people[1]
-    ]
-    dark = [image.astype(np.uint8) for image in dark]
-    cut = clip(tmp_path / "cut.mp4", [*people[0], *dark])
-    assert set(by_identity(load_source(f"video:{cut}"))) == {"cut", "cut-2"}
+def test_after_a_cut_it_is_another_person(tmp_path, people):
+    """One behind the other in the same place, before one wall: the most that two shots can have in common."""
+    cut = clip(tmp_path / "cut.mp4", [*people[0], *people[1]])
+    found = by_identity(load_source(f"video:{cut}"))
+    assert set(found) == {"cut", "cut-2"}
+    assert sorted({photo.provenance["frame"] // 9 for photo in found[name]} for name in found) == [{0}, {1}]
     assert set(by_identity(load_source(f"video:{cut}", {"one_person": True}))) == {"cut"}
-    empty = np.broadcast_to(people[0][0][:1, :1], (SIDE, SIDE, 3)).copy()
-    gap = clip(tmp_path / "gap.mp4", [*people[0], *[empty] * 3, *people[0][::-1]])
-    assert set(by_identity(load_source(f"video:{gap}"))) == {"gap"}
+
+
+def test_after_a_gap_it_is_the_same_person(tmp_path, people):
+    cabin = np.random.default_rng(1).integers(0, 256, (9, 16, 3)).astype(np.uint8)
+    cabin = cv2.resize(cabin, (640, 360), interpolation=cv2.INTER_CUBIC)
+    seated = []
+    for image in people[0]:
+        seated.append(cabin.copy())
+        seated[-1][120:260, 250:390] = cv2.resize(image, (140, 140), interpolation=cv2.INTER_AREA)
+    gap = clip(tmp_path / "gap.mp4", [*seated, *[cabin] * 3, *seated[::-1]])
+    found = by_identity(load_source(f"video:{gap}"))
+    assert set(found) == {"gap"}
+    assert {photo.provenance["frame"] > 10 for photo in found["gap"]} == {False, True}
+
+
+@pytest.mark.media
+def test_photos_of_different_people_shown_one_after_the_other_are_different_people(tmp_path, media):
+    names = sorted(path.name for path in (media / "london" / "neutral").glob("*.jpg"))[:6]
+    pictures = [read_image(media / "london" / "neutral" / name) for name in names]
+    turned = [
+        [cv2.warpAffine(p, cv2.getRotationMatrix2D((256, 256), 2 * k, 1), (512, 512), borderMode=1) for k in range(4)]
+        for p in pictures
+    ]
+    slides = clip(tmp_path / "slides.mp4", [image for shots in turned for image in shots])
+    found = by_identity(load_source(f"video:{slides}"))
+    assert len(found) == 6
+    assert all(len({photo.provenance["frame"] // 4 for photo in photos}) == 1 for photos in found.values())
 
 
 def test_a_folder_of_videos_and_what_cannot_be_used_in_it(tmp_path, people, caplog):
