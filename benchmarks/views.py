@@ -70,7 +70,10 @@ def main() -> None:
     facts = machine()
     measured = measure(f"image:{options.photo}" if options.photo else "portraits")
     print(described(facts))
-    print(f"{measured['views']} views of a photo: {measured['views_s']} s", verdict(float(measured["views_s"]), VIEWS_BAR_S, at_least=False))
+    print(
+        f"{measured['views']} views of a photo: {measured['views_s']} s",
+        verdict(float(measured["views_s"]), VIEWS_BAR_S, at_least=False),
+    )
     print(
         f"source of {measured['photos']} photos and views, {measured['found_again']} found again: "
         f"{measured['source_s']} s",
