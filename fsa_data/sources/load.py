@@ -12,6 +12,7 @@ from fsa_data.sources.files import folder_photos, image_photos
 from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
+from fsa_data.sources.stylegan2 import StyleGAN2Options, stylegan2_photos
 from fsa_data.types import Photo, Source
 
 
@@ -35,6 +36,7 @@ FLOWS: dict[str, Flow] = {
     "image": Flow(image_photos, argument="PATH"),
     "folder": Flow(folder_photos, argument="DIR"),
     "simdrive": Flow(simdrive_photos, SimdriveOptions),
+    "stylegan2": Flow(stylegan2_photos, StyleGAN2Options, argument="PATH"),
 }
 """Every flow by the word before the colon."""
 
@@ -56,8 +58,8 @@ def load_source(spec: str | Sequence[str] | Source, options: Mapping[str, Any] |
     """The photos that a source offers; cheap, nothing is decoded.
 
     Args:
-        spec: ``portraits``, ``image:PATH``, ``folder:DIR``, ``simdrive``; a list mixes several; a source is returned as
-            it is.
+        spec: ``portraits``, ``image:PATH``, ``folder:DIR``, ``simdrive``, ``stylegan2:PATH``; a list mixes several; a
+            source is returned as it is.
         options: options of the flows. In a mix every flow takes those that it knows.
 
     Raises:

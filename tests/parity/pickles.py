@@ -32,5 +32,6 @@ def check_refused(path: Path) -> Line:
         except Exception as error:
             note = f"not refused, but failed: {one_line(error)}"
     if said.getvalue() or deeds:
-        refused, note = False, f"something of it was run: {', '.join(deeds[:3]) or said.getvalue()[:60]!r}"
+        refused = False
+        note = f"something of it was run: {', '.join(deeds[:3]) or f'it printed {said.getvalue()[:60]!a}'}"
     return Line(path.name, "refused", "ok" if refused else "MISS", note=note)
