@@ -58,6 +58,28 @@ def convolved_by_hand(layer, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     return torch.stack(images)
 
 
+def mapped_by_hand(mapping, z: torch.Tensor, c: torch.Tensor, psi: float) -> np.ndarray:
+    """Noise and label of unit power, side by side; layers whose stored weights are scaled when used; float64."""
+    state = {key: tensor.double().numpy() for key, tensor in mapping.state_dict().items()}
+    label = c.double().numpy() @ state["embed.weight"].T / math.sqrt(c.shape[1]) + state["embed.bias"]
+    x = np.hstack(
+        [each / np.sqrt((each**2).mean(axis=1, keepdims=True) + 1e-8) for each in (z.double().numpy(), label)]
+    )
+    for i in range(mapping.num_layers):
+        weight, bias = state[f"fc{i}.weight"], state[f"fc{i}.bias"]
+        x = x @ weight.T * 0.01 / math.sqrt(weight.shape[1]) + 0.01 * bias
+        x = np.where(x > 0, x, 0.2 * x) * math.sqrt(2)
+    return state["w_avg"] + psi * (x - state["w_avg"])
+
+
+def test_the_mapping_is_the_formula() -> None:
+    made, z, c = network(c_dim=3), noise(3), torch.eye(3)
+    with torch.no_grad():
+        ws = made.mapping(z, c, 0.7)
+    assert torch.equal(ws, ws[:, :1].expand(3, 6, 12))
+    np.testing.assert_allclose(ws[:, 0].numpy(), mapped_by_hand(made.mapping, z, c, 0.7), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["conv0", "conv1"])
 def test_a_layer_is_the_formula(name: str) -> None:
     layer = getattr(network().synthesis.b16, name)
