@@ -70,15 +70,12 @@ def main() -> None:
     facts = machine()
     measured = measure(f"image:{options.photo}" if options.photo else "portraits")
     print(described(facts))
+    drawn = verdict(measured["views_s"], VIEWS_BAR_S, at_least=False)
+    ready = verdict(measured["source_s"], SOURCE_BAR_S, at_least=False)
+    print(f"{measured['views']} views of a photo: {measured['views_s']} s, {drawn}")
     print(
-        f"{measured['views']} views of a photo: {measured['views_s']} s",
-        verdict(float(measured["views_s"]), VIEWS_BAR_S, at_least=False),
-    )
-    print(
-        f"source of {measured['photos']} photos and views, {measured['found_again']} found again: "
-        f"{measured['source_s']} s",
-        verdict(float(measured["source_s"]), SOURCE_BAR_S, at_least=False),
-        f"; with a warm cache {measured['kept_s']} s",
+        f"a source of {measured['photos']} photos and views, {measured['found_again']} found again: "
+        f"{measured['source_s']} s, {ready}; with a warm cache {measured['kept_s']} s"
     )
     if options.json:
         options.json.write_text(json.dumps({"machine": facts, **measured}, indent=2) + "\n", encoding="utf-8")

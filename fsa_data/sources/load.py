@@ -14,6 +14,7 @@ from fsa_data.sources.mixing import WhoIsWho, options_of
 from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
+from fsa_data.sources.stylegan2 import StyleGAN2Options, stylegan2_photos
 from fsa_data.sources.tpdne import TpdneOptions, tpdne_photos
 from fsa_data.sources.video import VideoOptions, video_photos
 from fsa_data.sources.views import StillOptions, ViewOptions, with_views
@@ -46,6 +47,7 @@ FLOWS: dict[str, Flow] = {
     "video": Flow(video_photos, VideoOptions, argument="PATH|DIR", user_names=True),
     "tpdne": Flow(tpdne_photos, TpdneOptions),
     "simdrive": Flow(simdrive_photos, SimdriveOptions),
+    "stylegan2": Flow(stylegan2_photos, StyleGAN2Options, argument="PATH"),
 }
 """Every flow by the word before the colon."""
 

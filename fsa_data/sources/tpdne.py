@@ -34,6 +34,7 @@ from fsa_data.paths import cache_dir
 from fsa_data.sources.find import SMALLEST_PX
 from fsa_data.sources.tpdne_cache import Kept, dhash, keep, read_cache, same_face
 from fsa_data.sources.tpdne_client import Download, NoPictureError, download
+from fsa_data.sources.views import ViewOptions
 from fsa_data.types import Image, Landmarker, Photo
 
 ADDRESSES = ("https://thispersondoesnotexist.com/", "https://thispersondoesnotexist.com/image")
@@ -51,10 +52,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class TpdneOptions:
+class TpdneOptions(ViewOptions):
     """Options of the flow ``tpdne``."""
 
-    count: int = 30
+    count: int = 6
     """How many people."""
     addresses: Sequence[str] = ADDRESSES
     """Asked one after the other until one gives pictures."""
@@ -70,6 +71,7 @@ class TpdneOptions:
     """Use what the cache holds and ask nobody."""
 
     def __post_init__(self) -> None:
+        ViewOptions.__post_init__(self)
         given = self.addresses
         object.__setattr__(self, "addresses", (given,) if isinstance(given, str) else tuple(given))
         if self.count < 1:
