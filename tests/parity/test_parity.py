@@ -211,6 +211,13 @@ def test_the_landmark_score_is_exact_to_a_billionth() -> None:
         assert compare(fixture, "o", np.ones(1) + off).verdict == verdict
 
 
+def test_gradient_norms_have_a_limit_of_their_own() -> None:
+    about = {"shape": [1], "stride": 1, "absmax": 10.0}
+    for name, off, verdict in (("gradnorm_kp", 0.02, "ok"), ("gradnorm_kp", 0.04, "MISS"), ("total", 0.02, "MISS")):
+        fixture = Fixture(Path("x"), {"module": "M", "outputs": {name: about}}, {f"out_{name}": np.full(1, 10.0)})
+        assert compare(fixture, name, np.full(1, 10.0 + off)).verdict == verdict
+
+
 def test_outputs_are_kept_at_every_stride_th_element() -> None:
     whole = np.arange(2 * 5 * 6, dtype=np.float32).reshape(2, 5, 6)
     about = {"shape": [2, 5, 6], "stride": 2, "absmax": 60.0}
