@@ -61,7 +61,7 @@ def test_half_faces_of_nobody_half_people_of_videos(two, tmp_path, monkeypatch):
     """T1's classifier study: 15 + 15."""
     monkeypatch.setattr(tpdne, "count_faces", lambda image: 1)
     with Site() as site:
-        options = {"count": 3, "addresses": site.address, "interval_s": 0, "frames_per_person": 2}
+        options = {"count": 3, "addresses": site.address, "interval_s": 0, "frames_per_person": 2, "views": False}
         source = load_source(["tpdne", f"video:{two}/a"], options)
     identities = [photo.identity for photo in source.photos]
     assert [name[:6] for name in identities[:3]] == ["tpdne-"] * 3

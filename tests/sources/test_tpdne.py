@@ -28,7 +28,7 @@ def _every_picture_is_a_face(monkeypatch):
 
 
 def options(site, folder, **more):
-    return {"addresses": site.address, "cache": str(folder), "interval_s": 0, "timeout_s": 2, **more}
+    return {"addresses": site.address, "cache": str(folder), "interval_s": 0, "timeout_s": 2, "views": False, **more}
 
 
 def test_the_cache_is_filled_and_then_nobody_is_asked(tmp_path):
