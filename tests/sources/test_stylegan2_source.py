@@ -42,7 +42,7 @@ def test_people_of_a_network(network: Path) -> None:
     weights = file_sha256(network)
     found = photos(network)
     assert [photo.identity for photo in found] == [f"stylegan2-{weights[:8]}-{seed}" for seed in range(6)]
-    assert len({photo.digest for photo in found}) == 30
+    assert len({photo.digest for photo in found}) == 6
     about = dict(photos(network, seed=7, count=1, psi=1)[0].provenance)
     assert "non-commercial" in about.pop("licence")
     assert about == {
