@@ -120,12 +120,14 @@ class Photo:
             decoding, so that a finished job costs no decoding.
         load: returns the picture, ``(H, W, 3)`` uint8 RGB.
         provenance: where it comes from (``flow``, ``licence`` and whatever else the flow knows).
+        face: where the face is, if that need not be looked for.
     """
 
     identity: str
     digest: str
     load: Callable[[], Image]
     provenance: Json
+    face: Face | None = None
 
 
 @dataclass(frozen=True, slots=True)

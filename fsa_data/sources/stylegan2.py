@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fsa_data import mesh
 from fsa_data.errors import ConfigError, SourceError, WrongWeightsError
 from fsa_data.paths import cache_dir
 from fsa_data.sources.kept import kept_picture
 from fsa_data.sources.views import ViewOptions
-from fsa_data.types import Floats, Image, Photo
+from fsa_data.types import BLENDSHAPES, Face, Floats, Image, Photo
 from fsa_data.weights import file_sha256
 
 if TYPE_CHECKING:
@@ -38,11 +39,15 @@ class StyleGAN2Options(ViewOptions):
     """How many people."""
     psi: float = 0.7
     """Truncation: small values give average faces of good quality, 1 the whole variety; 0 < psi <= 1.5."""
+    face_check: bool = True
+    """Whether faces are looked for; without, they are taken to be where FFHQ's alignment puts them."""
     label: int | None = None
     """Class of a labelled network, from 0; None for an unlabelled one."""
 
     def __post_init__(self) -> None:
         ViewOptions.__post_init__(self)
+        if not isinstance(self.face_check, bool):
+            raise ConfigError(f"face_check must be true or false, got {self.face_check!r}.")
         for name, low, high in (("seed", 0, LAST_SEED), ("count", 1, MOST_PEOPLE), ("label", 0, LAST_SEED)):
             value = getattr(self, name)
             if value is None and name == "label":
@@ -76,7 +81,40 @@ def stylegan2_photos(argument: str, options: StyleGAN2Options) -> list[Photo]:
         raise SourceError(f"Source 'stylegan2:{argument}': there is no file {path.absolute()}.")
     weights = file_sha256(path)
     seeds = range(options.seed, options.seed + options.count)
-    return [_photo(path, weights, seed, options.psi, options.label) for seed in seeds]
+    photos = [_photo(path, weights, seed, options.psi, options.label) for seed in seeds]
+    if options.face_check:
+        return photos
+    return [
+        replace(photo, digest=_unchecked(photo.digest), face=aligned_face(_side(path, weights))) for photo in photos
+    ]
+
+
+def aligned_face(size_px: float) -> Face:
+    """The canonical face where FFHQ's alignment puts one (Karras et al., 2019, "A style-based generator architecture").
+
+    The square's half side is the larger of twice the distance of the eyes and 1.8 times that from eyes to mouth, its
+    centre a tenth of the way from the eyes to the mouth.
+
+    Args:
+        size_px: side of the picture.
+    """
+    vertices = mesh.face_mesh().vertices_cm
+    right, left = (vertices[list(ring)].mean(axis=0) for ring in (mesh.RIGHT_EYE, mesh.LEFT_EYE))
+    eyes, mouth = (right + left) / 2, vertices[[61, 291]].mean(axis=0)
+    down = float(eyes[1] - mouth[1])
+    scale = size_px / 2 / max(2 * float(left[0] - right[0]), 1.8 * down)
+    irises = np.concatenate([np.repeat(each[None], 5, axis=0) for each in (right, left)])
+    points = np.concatenate([vertices, irises]) * np.array([scale, -scale, -scale], np.float32)
+    points += np.array([size_px / 2, size_px / 2 + scale * (float(eyes[1]) - 0.1 * down), 0], np.float32)
+    return Face(points.astype(np.float32), 0.0, 0.0, 0.0, np.zeros(BLENDSHAPES, np.float32), 1.0)
+
+
+def _unchecked(digest: str) -> str:
+    return hashlib.blake2b(f"{digest} aligned".encode(), digest_size=16).hexdigest()
+
+
+def _side(path: Path, weights: str) -> int:
+    return _generator(str(path.absolute()), weights).img_resolution
 
 
 def latent(seed: int, length: int) -> Floats:

@@ -190,7 +190,7 @@ def _reconstruction(seen: _Seen, recon: str) -> Reconstruction | ColouredMesh | 
         image = seen.photo.load()
     except BadImageError as error:
         return str(error)
-    faces = _landmarker()(image)
+    faces = [seen.photo.face] if seen.photo.face is not None else _landmarker()(image)
     if not faces:
         return "it shows no face"
     if face_size_px(faces[0].points_px) < SMALLEST_PX:

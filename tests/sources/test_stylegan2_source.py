@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from fsa_data import mesh, nets
 from fsa_data.cli import WRONG_INPUT, main
 from fsa_data.errors import ConfigError, SourceError, WrongWeightsError
+from fsa_data.faces import load_landmarker
 from fsa_data.nets import stylegan2_files
 from fsa_data.nets.stylegan2_files import load_generator
-from fsa_data.sources import load_source
+from fsa_data.sources import find_faces, load_source
 from fsa_data.sources import stylegan2 as flow
 from fsa_data.weights import file_sha256
 from tests.nets.official_pickle import generator, networks, write
@@ -118,7 +120,7 @@ def test_numbers_of_any_kind(network: Path) -> None:
         ({"psi": float("nan")}, "psi must be a number above 0"),
         ({"psi": "x"}, "psi must be a number above 0"),
         ({"label": -1}, "label must be a whole number"),
-        ({"truncation": 1}, "no option 'truncation'. Known: count, expressions, label"),
+        ({"truncation": 1}, "no option 'truncation'. Known: count, expressions, face_check, label"),
     ],
 )
 def test_options_that_make_no_sense(options, message: str, network: Path) -> None:
@@ -199,3 +201,35 @@ def test_the_command_tells_what_is_wrong(
         name = f"stylegan2-{file_sha256(network)[:8]}-{LAST} ({network.name})"
         assert "None of 2 photos shows a usable face" in told
         assert f"{name}: no face found in 16 x 16 px" in told
+
+
+def test_without_a_face_check_any_picture_becomes_a_texture(tmp_path: Path) -> None:
+    network = tmp_path / "64.pt"
+    size = {"z_dim": 16, "c_dim": 0, "w_dim": 16, "img_resolution": 64, "img_channels": 3}
+    small = {"mapping_kwargs": {"num_layers": 2}, "synthesis_kwargs": {"channel_base": 256, "channel_max": 16}}
+    torch.save(nets.build("StyleGAN2.Generator", **size, **small).state_dict(), network)
+    found = find_faces(photos(network, count=2, face_check=False), load_landmarker())
+    assert len(found) == 2
+    checked, unchecked = (photos(network, count=1, face_check=check)[0] for check in (True, False))
+    assert checked.identity == unchecked.identity
+    assert checked.digest != unchecked.digest
+
+
+def test_an_aligned_face_is_where_an_aligned_photo_has_it() -> None:
+    """FFHQ's own arithmetic on a real portrait, whose face is then found where it is taken to be."""
+    image = load_source("portraits").photos[0].load()
+    landmarker = load_landmarker()
+    points = landmarker(image)[0].points_px[:, :2]
+    right, left = points[list(mesh.RIGHT_EYE)].mean(axis=0), points[list(mesh.LEFT_EYE)].mean(axis=0)
+    eyes, mouth = (right + left) / 2, points[[61, 291]].mean(axis=0)
+    across, down = left - right, mouth - eyes
+    axis = across - np.array([-down[1], down[0]])
+    axis *= max(2 * np.hypot(*across), 1.8 * np.hypot(*down)) / np.hypot(*axis)
+    middle, up = eyes + 0.1 * down, np.array([-axis[1], axis[0]])
+    corners = np.float32([middle - axis - up, middle + axis - up, middle - axis + up])
+    transform = cv2.getAffineTransform(corners, np.float32([[0, 0], [256, 0], [0, 256]]))
+    (found, *_) = landmarker(np.asarray(cv2.warpAffine(image, transform, (256, 256)), np.uint8))
+    taken = flow.aligned_face(256).points_px
+    inner = [*mesh.RIGHT_EYE, *mesh.LEFT_EYE, *mesh.LIPS_OUTER]
+    apart = np.linalg.norm(found.points_px[inner, :2] - taken[inner, :2], axis=1)
+    assert apart.mean() < 0.03 * 256
