@@ -85,10 +85,7 @@ def _face(photo: Photo, landmarker: Landmarker, view: bool) -> SourceFace | str:
         raise
     except BadImageError as error:
         return str(error)
-    if photo.face is not None:
-        faces = [photo.face]
-    else:
-        faces = landmarker(image, closely=False) if view else landmarker(image)
+    faces = [photo.face] if photo.face is not None else landmarker(image, closely=not view)
     if not faces:
         return f"no face found in {image.shape[1]} x {image.shape[0]} px"
     if face_size_px(faces[0].points_px) < SMALLEST_PX:
