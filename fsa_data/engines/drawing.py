@@ -17,11 +17,12 @@ from fsa_data.merge import (
     blend,
     detail_gains,
     edge_width_px2,
+    eight_bit,
     find_in_front,
     lab_to_rgb,
+    lab_to_steps,
     match_sharpness,
     moved_detail,
-    pixel_to_rgb,
     soft_mask,
 )
 from fsa_data.merge.surface import surface
@@ -38,6 +39,9 @@ SOFTEST = 0.02
 
 BESIDE = 0.015
 """Width of the soft edge beside whatever lies in front, share of the face size."""
+
+_ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
+"""Compiled loops may add up in any order, and divide by a constant by multiplying."""
 
 _RIM_PX = 2
 """Pixels around the mesh that the rectangle holds, so that the soft edge ends inside."""
@@ -204,22 +208,33 @@ def _haze(canvas: Canvas, texture: Texture) -> float:
     return float(np.clip(stands_out[0] / max(PEOPLE_DIFFER * stands_out[1], 1e-6), 0.5, 1))
 
 
-@numba.njit(cache=True, nogil=True)
-def _corners(x, y, width, height):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The four pixels around a position and how far it is into them; positions outside take the nearest edge."""
-    x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1))
-    y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1))
-    x0, y0 = int(x), int(y)
-    return x0, min(x0 + 1, width - 1), y0, min(y0 + 1, height - 1), x - np.float32(x0), y - np.float32(y0)
-
-
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
 def _mixed(vertices, i, j, k, u, v, w, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Column n of three vertices, weighted."""
     return u * vertices[i, n] + v * vertices[j, n] + w * vertices[k, n]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def _sampled(picture, x, y, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Share of the picture's colour at a position, bilinear; positions outside take the nearest edge."""
+    right, bottom = np.uint32(picture.shape[1] - 1), np.uint32(picture.shape[0] - 1)
+    x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(right))
+    y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(bottom))
+    # unsigned, so that no index is checked for counting from the end
+    x0, y0 = np.uint32(x), np.uint32(y)
+    x1, y1 = min(x0 + np.uint32(1), right), min(y0 + np.uint32(1), bottom)
+    fx, fy = x - np.float32(x0), y - np.float32(y0)
+    share *= np.float32(0.01)  # the picture counts in hundredths
+    nw, ne, sw, se = share * (1 - fx) * (1 - fy), share * fx * (1 - fy), share * (1 - fx) * fy, share * fx * fy
+    a, b, c, d = picture[y0, x0], picture[y0, x1], picture[y1, x0], picture[y1, x1]
+    return (
+        nw * a[0] + ne * b[0] + sw * c[0] + se * d[0],
+        nw * a[1] + ne * b[1] + sw * c[1] + se * d[1],
+        nw * a[2] + ne * b[2] + sw * c[2] + se * d[2],
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
 def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, slow):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Colour every covered pixel: the donor's detail, from its own and the mirrored side, on the target's slow colour.
 
@@ -227,32 +242,26 @@ def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, sl
     how well it is shown, slow colour of the donor (3), of the new face (3), and two greens as 8 bit: of the new face,
     of the target. ``drawn``, ``alpha`` (how well shown) and ``slow`` (the greens) are written where the mesh is.
     """
-    height, width = picture.shape[:2]
-    for row in range(alpha.shape[0]):
-        for column in range(alpha.shape[1]):
+    height, width = triangle.shape
+    lab, steps = np.zeros((3, width), np.float32), np.empty((3, width), np.float32)
+    for row in range(height):
+        for column in range(width):
             index = triangle[row, column]
             if index < 0:
                 continue
-            i, j, k = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+            t = np.uint32(index)
+            i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
             u, v, w = bary[row, column, 0], bary[row, column, 1], bary[row, column, 2]
             lightness, a, b = np.float32(0), np.float32(0), np.float32(0)
             own = _mixed(vertices, i, j, k, u, v, w, 4)
             for side in range(2):
                 share = own if side == 0 else 1 - own
-                if share < 0.01:
+                if share < np.float32(0.01):
                     continue
                 x = _mixed(vertices, i, j, k, u, v, w, 2 * side)
                 y = _mixed(vertices, i, j, k, u, v, w, 2 * side + 1)
-                x0, x1, y0, y1, fx, fy = _corners(x, y, width, height)
-                share *= np.float32(0.01)  # the picture counts in hundredths
-                nw, ne = share * (1 - fx) * (1 - fy), share * fx * (1 - fy)
-                sw, se = share * (1 - fx) * fy, share * fx * fy
-                lightness += nw * picture[y0, x0, 0] + ne * picture[y0, x1, 0]
-                lightness += sw * picture[y1, x0, 0] + se * picture[y1, x1, 0]
-                a += nw * picture[y0, x0, 1] + ne * picture[y0, x1, 1]
-                a += sw * picture[y1, x0, 1] + se * picture[y1, x1, 1]
-                b += nw * picture[y0, x0, 2] + ne * picture[y0, x1, 2]
-                b += sw * picture[y1, x0, 2] + se * picture[y1, x1, 2]
+                found = _sampled(picture, x, y, share)
+                lightness, a, b = lightness + found[0], a + found[1], b + found[2]
             detail = (
                 lightness - _mixed(vertices, i, j, k, u, v, w, 6),
                 a - _mixed(vertices, i, j, k, u, v, w, 7),
@@ -263,9 +272,12 @@ def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, sl
                 _mixed(vertices, i, j, k, u, v, w, 10),
                 _mixed(vertices, i, j, k, u, v, w, 11),
             )
-            colour = moved_detail(detail, goal, gains)
-            red, green, blue = pixel_to_rgb(colour[0], colour[1], colour[2])
-            drawn[row, column, 0], drawn[row, column, 1], drawn[row, column, 2] = red, green, blue
+            lab[0, column], lab[1, column], lab[2, column] = moved_detail(detail, goal, gains)
             alpha[row, column] = _mixed(vertices, i, j, k, u, v, w, 5)
             slow[0, row, column] = _mixed(vertices, i, j, k, u, v, w, 12)
             slow[1, row, column] = _mixed(vertices, i, j, k, u, v, w, 13)
+        lab_to_steps(lab, steps)
+        for column in range(width):
+            if triangle[row, column] >= 0:
+                for n in range(3):
+                    drawn[row, column, n] = eight_bit(steps[n, column])

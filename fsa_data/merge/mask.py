@@ -20,10 +20,10 @@ def soft_mask(region: Mask, erode_px: float, feather_px: float) -> Floats:
     Returns:
         ``(h, w)`` float32 in 0..1.
     """
-    distance = cv2.distanceTransform((region > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    distance = np.asarray(cv2.distanceTransform(np.asarray(region, np.uint8), cv2.DIST_L2, 3), np.float32)
     # the first pixel inside is half a pixel away from the outline
-    t = np.clip((distance - np.float32(0.5 + erode_px)) / np.float32(max(feather_px, 1e-3)), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    _rise(distance, np.float32(0.5 + erode_px), np.float32(1 / max(feather_px, 1e-3)))
+    return distance
 
 
 def blend(target: Image, source: Image, alpha: Floats) -> Image:
@@ -40,6 +40,15 @@ def blend(target: Image, source: Image, alpha: Floats) -> Image:
     out = np.empty(target.shape, np.uint8)
     _blend(np.ascontiguousarray(target), np.ascontiguousarray(source), np.ascontiguousarray(alpha, np.float32), out)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _rise(distance, start, steepness):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Smoothstep of each distance, in place."""
+    for row in range(distance.shape[0]):
+        for column in range(distance.shape[1]):
+            t = min(max((distance[row, column] - start) * steepness, np.float32(0)), np.float32(1))
+            distance[row, column] = t * t * (3 - 2 * t)
 
 
 @numba.njit(cache=True, nogil=True)
