@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data import mesh
 from fsa_data.engines.texture import Texture, skin_of, vertex_colours
@@ -25,8 +27,9 @@ from fsa_data.merge import (
     moved_detail,
     soft_mask,
 )
+from fsa_data.merge.shading import middle
 from fsa_data.merge.surface import surface
-from fsa_data.types import Box, Face, FaceReference, Floats, Image, Ints
+from fsa_data.types import Box, Face, FaceReference, Floats, Image
 
 PEOPLE_DIFFER = 0.65
 """Features that stand out this much less than the donor's are put down to the person, not to the picture."""
@@ -82,8 +85,7 @@ class Canvas:
         """0..1, share of the face's pixels that nothing lies in front of."""
         if self.front is None:
             return 1.0
-        covered = self.fragments.triangle >= 0
-        return float((self.front.mask[covered] == 0).mean()) if covered.any() else 0.0
+        return float(_share_showing(self.fragments.triangle, self.front.mask))
 
 
 def read_canvas(frame: Image, target: Face, reference: FaceReference | None = None, occluders: bool = False) -> Canvas:
@@ -100,17 +102,17 @@ def read_canvas(frame: Image, target: Face, reference: FaceReference | None = No
     grown = Box(face.x - _RIM_PX, face.y - _RIM_PX, face.w + 2 * _RIM_PX, face.h + 2 * _RIM_PX)
     box = grown.clipped(*frame.shape[:2])
     image = np.ascontiguousarray(frame[box.slices])
-    local = points[:, :2] - np.array([box.x, box.y], np.float32)
-    inside = ((local >= 0) & (local < np.array([box.w, box.h]))).all(axis=1)
+    local = points - np.array([box.x, box.y, 0], np.float32)
     size = face_size_px(points)
     turned = mesh.facing(points, surface().triangles)
     lab = vertex_colours(image, local, size)
-    shift = np.array([box.x, box.y, 0], np.float32)
     fragments = mesh.rasterise(points, surface().triangles, box, cull="back")
-    front = find_in_front(image, points - shift, reference, fragments) if occluders else None
+    front = find_in_front(image, local, reference, fragments) if occluders else None
+    weight = _ramp(turned, 0.1, 0.4)
+    weight[_outside(local, box.w, box.h)] = 0
     if front is not None:
-        inside &= ~front.vertices
-    tone, base, hanging = skin_of(lab, np.asarray(_ramp(turned, 0.1, 0.4) * inside, np.float32))
+        weight[front.vertices] = 0
+    tone, base, hanging = skin_of(lab, weight)
     return Canvas(box, image, points, size, turned, lab, base, hanging, tone, fragments, front)
 
 
@@ -140,13 +142,15 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     vertices = np.concatenate(columns, axis=1, dtype=np.float32)
     _paint(picture, fragments.triangle, fragments.bary, face.triangles, vertices, gains, drawn, alpha, slow)
 
-    covered = (fragments.triangle >= 0).astype(np.uint8)
+    covered, inner = np.empty(alpha.shape, np.uint8), np.empty(alpha.shape, np.float32)
+    _parts(fragments.triangle, face.inner, covered, inner)
     alpha *= soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
     if merge.sharpness:
         region = covered.astype(np.float32)
         goal_width = edge_width_px2(canvas.image, slow[1], region)
         drawn = match_sharpness(drawn, slow[0], region, goal_width, limit_px=SOFTEST * canvas.size_px)
-    alpha *= 1 - _kept(fragments.triangle, canvas.size_px)
+    # between the lids and between the lips the target stays, for it carries the label
+    alpha *= 1 - cv2.GaussianBlur(inner, (0, 0), max(0.4, 0.008 * canvas.size_px))
     if canvas.front is not None and canvas.front.mask.any():
         alpha *= soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px)
     return blend(canvas.image, drawn, alpha)
@@ -157,15 +161,17 @@ def _green(lab: Floats) -> Floats:
     return lab_to_rgb(lab[None])[0, :, 1:2].astype(np.float32)
 
 
-def _ramp(values: Floats | np.floating, low: float, high: float) -> Floats:
+def _ramp(values: Floats, low: float, high: float) -> Floats:
     """0 up to ``low``, 1 from ``high``, linear between."""
-    return np.asarray(np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
+    # not clip, which costs as much as all the rest
+    risen = (values - np.float32(low)) / np.float32(high - low)
+    return np.asarray(np.minimum(np.maximum(risen, np.float32(0)), np.float32(1)), np.float32)
 
 
-def _kept(triangle: Ints, size_px: float) -> Floats:
-    """``(h, w)`` in 0..1: between the lids and between the lips the target stays, for it carries the label."""
-    inner = np.append(surface().inner, False)[triangle]  # -1, nothing drawn, reads the last
-    return np.asarray(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(0.4, 0.008 * size_px)), np.float32)
+def _outside(local: Floats, width: int, height: int) -> NDArray[np.bool_]:
+    """Which points lie beside the rectangle."""
+    x, y = local[:, 0], local[:, 1]
+    return np.asarray((x < 0) | (x >= width) | (y < 0) | (y >= height))
 
 
 def _bases(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Floats, Floats]:
@@ -178,19 +184,15 @@ def _bases(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Float
     own_light = texture.base - texture.tone
     tone = texture.tone + merge.colour * (canvas.tone - texture.tone)
     goal = np.asarray(tone + own_light + merge.shading * (light - own_light), np.float32)
-    unlike = merge.colour * _ramp(np.linalg.norm(canvas.tone - texture.tone), *UNLIKE_LAB)
-    if not unlike.any():
+    low, high = UNLIKE_LAB
+    apart = math.dist(canvas.tone.tolist(), texture.tone.tolist())
+    unlike = np.float32(merge.colour * min(max((apart - low) / (high - low), 0.0), 1.0))
+    if unlike == 0:
         return texture.base, goal
-    lips = surface().lips
     base = texture.base.copy()
-    base[lips] += unlike * _middle(texture.lab[lips] - texture.base[lips])
-    goal[lips] += unlike * _middle(canvas.lab[lips] - canvas.base[lips])
+    _add_detail(texture.lab, texture.base, surface().lips, unlike, base)
+    _add_detail(canvas.lab, canvas.base, surface().lips, unlike, goal)
     return base, goal
-
-
-def _middle(values: Floats) -> Floats:
-    """Upper median of each column; by sorting, which is faster than a median of so few."""
-    return np.asarray(np.sort(values.T, axis=1)[:, len(values) // 2], np.float32)
 
 
 def _haze(canvas: Canvas, texture: Texture) -> float:
@@ -198,14 +200,54 @@ def _haze(canvas: Canvas, texture: Texture) -> float:
 
     A picture that is hazy, badly lit or blurred has weak brows, lashes, lips and nostrils, whoever it shows.
     """
-    weight = (surface().skin == 0) * np.clip(canvas.facing, 0, 1) * texture.shown
+    weight = (surface().skin == 0) * np.maximum(canvas.facing, np.float32(0)) * texture.shown
     if canvas.front is not None:
-        weight = weight * ~canvas.front.vertices
-    stands_out = []
-    for lab, base, tone in ((canvas.lab, canvas.base, canvas.tone), (texture.lab, texture.base, texture.tone)):
-        depth = np.minimum(lab[:, 0] - base[:, 0], 0) / max(float(tone[0]), 1.0)
-        stands_out.append(float(np.sqrt((weight * depth * depth).sum())))
-    return float(np.clip(stands_out[0] / max(PEOPLE_DIFFER * stands_out[1], 1e-6), 0.5, 1))
+        weight[canvas.front.vertices] = 0
+    targets, own = (
+        math.sqrt(_depth(each.lab, each.base, weight)) / max(float(each.tone[0]), 1.0) for each in (canvas, texture)
+    )
+    return min(max(targets / max(PEOPLE_DIFFER * own, 1e-6), 0.5), 1.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _depth(lab, base, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sum of the squares of how much darker each vertex is than the skin around it."""
+    total = 0.0
+    for n in range(lab.shape[0]):
+        darker = min(lab[n, 0] - base[n, 0], np.float32(0))
+        total += weight[n] * darker * darker
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_detail(lab, base, chosen, share, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add to the chosen vertices a share of how they usually differ from the skin."""
+    at = np.flatnonzero(chosen)
+    for c in range(3):
+        usual = share * middle(lab[at, c] - base[at, c])
+        for n in at:
+            out[n, c] += usual
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_showing(triangle, mask):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    covered = showing = 0
+    for row in range(triangle.shape[0]):
+        for column in range(triangle.shape[1]):
+            if triangle[row, column] >= 0:
+                covered += 1
+                showing += mask[row, column] == 0
+    return showing / max(covered, 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _parts(triangle, inner, covered, kept):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Where the mesh is, and where those of its triangles are that lie between the lids or between the lips."""
+    for row in range(triangle.shape[0]):
+        for column in range(triangle.shape[1]):
+            index = triangle[row, column]
+            covered[row, column] = index >= 0
+            kept[row, column] = index >= 0 and inner[index]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
