@@ -53,9 +53,13 @@ def _rise(distance, start, steepness):  # type: ignore[no-untyped-def]  # noqa: 
 
 @numba.njit(cache=True, nogil=True)
 def _blend(target, source, alpha, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for row in range(alpha.shape[0]):
-        for column in range(alpha.shape[1]):
-            share = alpha[row, column]
-            for k in range(3):
-                below = np.float32(target[row, column, k])
-                out[row, column, k] = np.uint8(below + share * (source[row, column, k] - below) + np.float32(0.5))
+    height, width = alpha.shape
+    shares = np.empty(3 * width, np.float32)
+    for row in range(height):
+        for column in range(width):
+            shares[3 * column : 3 * column + 3] = alpha[row, column]
+        # as plain rows of numbers, so that many are done at once
+        lower, upper, mixed = target[row].reshape(-1), source[row].reshape(-1), out[row].reshape(-1)
+        for n in range(3 * width):
+            below = np.float32(lower[n])
+            mixed[n] = np.uint8(np.int32(below + shares[n] * (np.float32(upper[n]) - below) + np.float32(0.5)))
