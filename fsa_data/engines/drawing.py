@@ -132,14 +132,16 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     picture, sx, sy = texture.level(canvas.size_px)
     base, goal = _bases(canvas, texture, merge)
     shown = texture.shown * (1 - canvas.hair) * _ramp(canvas.facing, 0.05, 0.35)
-    here = texture.points_px[:, :2] * np.array([sx, sy], np.float32)
-    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], base, goal]
-    columns += [_green(goal), _green(canvas.base)]
+    vertices = np.empty((mesh.VERTICES, 14), np.float32)
+    vertices[:, 0], vertices[:, 1] = texture.points_px[:, 0] * np.float32(sx), texture.points_px[:, 1] * np.float32(sy)
+    vertices[:, 2:4] = vertices[face.mirror, :2]
+    vertices[:, 4], vertices[:, 5] = texture.own, shown
+    vertices[:, 6:9], vertices[:, 9:12] = base, goal
+    vertices[:, 12], vertices[:, 13] = _green(goal), _green(canvas.base)
     gains = detail_gains(texture.tone, canvas.tone, merge.contrast * merge.colour)
     gains *= np.float32(1 + merge.contrast * (_haze(canvas, texture) - 1))
     drawn, alpha = canvas.image.copy(), np.zeros(canvas.image.shape[:2], np.float32)
     slow = np.zeros((2, *alpha.shape), np.float32)
-    vertices = np.concatenate(columns, axis=1, dtype=np.float32)
     _paint(picture, fragments.triangle, fragments.bary, face.triangles, vertices, gains, drawn, alpha, slow)
 
     covered, inner = np.empty(alpha.shape, np.uint8), np.empty(alpha.shape, np.float32)
@@ -157,8 +159,8 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
 
 
 def _green(lab: Floats) -> Floats:
-    """Green of each vertex as 8 bit, ``(468, 1)``."""
-    return lab_to_rgb(lab[None])[0, :, 1:2].astype(np.float32)
+    """Green of each vertex as 8 bit, ``(468,)``."""
+    return lab_to_rgb(lab[None])[0, :, 1].astype(np.float32)
 
 
 def _ramp(values: Floats, low: float, high: float) -> Floats:
