@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -216,13 +217,21 @@ def gumbel(seed: int, codes: NDArray[np.uint64]) -> NDArray[np.float64]:
     Returns:
         ``(N,)`` float64.
     """
-    mixed = _mix(codes ^ _mix(np.array([seed & (2**64 - 1)], np.uint64)))
-    uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53
-    return -np.log(-np.log(uniform))
+    out = np.empty(len(codes))
+    _gumbel(np.uint64(seed & (2**64 - 1)), codes, out)
+    return out
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+@numba.njit(cache=True, nogil=True)
+def _gumbel(seed, codes, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for n in range(len(codes)):
+        mixed = _mix(codes[n] ^ _mix(seed))
+        out[n] = -np.log(-np.log((np.float64(mixed >> np.uint64(11)) + 0.5) / 2**53))
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    mixed = value + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))

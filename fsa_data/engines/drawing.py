@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data import mesh
 from fsa_data.engines.texture import Texture, skin_of, vertex_colours
@@ -17,15 +19,17 @@ from fsa_data.merge import (
     blend,
     detail_gains,
     edge_width_px2,
+    eight_bit,
     find_in_front,
     lab_to_rgb,
+    lab_to_steps,
     match_sharpness,
     moved_detail,
-    pixel_to_rgb,
     soft_mask,
 )
+from fsa_data.merge.shading import middle
 from fsa_data.merge.surface import surface
-from fsa_data.types import Box, Face, FaceReference, Floats, Image, Ints
+from fsa_data.types import Box, Face, FaceReference, Floats, Image
 
 PEOPLE_DIFFER = 0.65
 """Features that stand out this much less than the donor's are put down to the person, not to the picture."""
@@ -38,6 +42,9 @@ SOFTEST = 0.02
 
 BESIDE = 0.015
 """Width of the soft edge beside whatever lies in front, share of the face size."""
+
+_ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
+"""Compiled loops may add up in any order, and divide by a constant by multiplying."""
 
 _RIM_PX = 2
 """Pixels around the mesh that the rectangle holds, so that the soft edge ends inside."""
@@ -78,8 +85,7 @@ class Canvas:
         """0..1, share of the face's pixels that nothing lies in front of."""
         if self.front is None:
             return 1.0
-        covered = self.fragments.triangle >= 0
-        return float((self.front.mask[covered] == 0).mean()) if covered.any() else 0.0
+        return float(_share_showing(self.fragments.triangle, self.front.mask))
 
 
 def read_canvas(frame: Image, target: Face, reference: FaceReference | None = None, occluders: bool = False) -> Canvas:
@@ -96,17 +102,17 @@ def read_canvas(frame: Image, target: Face, reference: FaceReference | None = No
     grown = Box(face.x - _RIM_PX, face.y - _RIM_PX, face.w + 2 * _RIM_PX, face.h + 2 * _RIM_PX)
     box = grown.clipped(*frame.shape[:2])
     image = np.ascontiguousarray(frame[box.slices])
-    local = points[:, :2] - np.array([box.x, box.y], np.float32)
-    inside = ((local >= 0) & (local < np.array([box.w, box.h]))).all(axis=1)
+    local = points - np.array([box.x, box.y, 0], np.float32)
     size = face_size_px(points)
     turned = mesh.facing(points, surface().triangles)
     lab = vertex_colours(image, local, size)
-    shift = np.array([box.x, box.y, 0], np.float32)
     fragments = mesh.rasterise(points, surface().triangles, box, cull="back")
-    front = find_in_front(image, points - shift, reference, fragments) if occluders else None
+    front = find_in_front(image, local, reference, fragments) if occluders else None
+    weight = _ramp(turned, 0.1, 0.4)
+    weight[_outside(local, box.w, box.h)] = 0
     if front is not None:
-        inside &= ~front.vertices
-    tone, base, hanging = skin_of(lab, np.asarray(_ramp(turned, 0.1, 0.4) * inside, np.float32))
+        weight[front.vertices] = 0
+    tone, base, hanging = skin_of(lab, weight)
     return Canvas(box, image, points, size, turned, lab, base, hanging, tone, fragments, front)
 
 
@@ -126,42 +132,48 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     picture, sx, sy = texture.level(canvas.size_px)
     base, goal = _bases(canvas, texture, merge)
     shown = texture.shown * (1 - canvas.hair) * _ramp(canvas.facing, 0.05, 0.35)
-    here = texture.points_px[:, :2] * np.array([sx, sy], np.float32)
-    columns = [here, here[face.mirror], texture.own[:, None], shown[:, None], base, goal]
-    columns += [_green(goal), _green(canvas.base)]
+    vertices = np.empty((mesh.VERTICES, 14), np.float32)
+    vertices[:, 0], vertices[:, 1] = texture.points_px[:, 0] * np.float32(sx), texture.points_px[:, 1] * np.float32(sy)
+    vertices[:, 2:4] = vertices[face.mirror, :2]
+    vertices[:, 4], vertices[:, 5] = texture.own, shown
+    vertices[:, 6:9], vertices[:, 9:12] = base, goal
+    vertices[:, 12], vertices[:, 13] = _green(goal), _green(canvas.base)
     gains = detail_gains(texture.tone, canvas.tone, merge.contrast * merge.colour)
     gains *= np.float32(1 + merge.contrast * (_haze(canvas, texture) - 1))
     drawn, alpha = canvas.image.copy(), np.zeros(canvas.image.shape[:2], np.float32)
     slow = np.zeros((2, *alpha.shape), np.float32)
-    vertices = np.concatenate(columns, axis=1, dtype=np.float32)
     _paint(picture, fragments.triangle, fragments.bary, face.triangles, vertices, gains, drawn, alpha, slow)
 
-    covered = (fragments.triangle >= 0).astype(np.uint8)
+    covered, inner = np.empty(alpha.shape, np.uint8), np.empty(alpha.shape, np.float32)
+    _parts(fragments.triangle, face.inner, covered, inner)
     alpha *= soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
     if merge.sharpness:
         region = covered.astype(np.float32)
         goal_width = edge_width_px2(canvas.image, slow[1], region)
         drawn = match_sharpness(drawn, slow[0], region, goal_width, limit_px=SOFTEST * canvas.size_px)
-    alpha *= 1 - _kept(fragments.triangle, canvas.size_px)
+    # between the lids and between the lips the target stays, for it carries the label
+    alpha *= 1 - cv2.GaussianBlur(inner, (0, 0), max(0.4, 0.008 * canvas.size_px))
     if canvas.front is not None and canvas.front.mask.any():
         alpha *= soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px)
     return blend(canvas.image, drawn, alpha)
 
 
 def _green(lab: Floats) -> Floats:
-    """Green of each vertex as 8 bit, ``(468, 1)``."""
-    return lab_to_rgb(lab[None])[0, :, 1:2].astype(np.float32)
+    """Green of each vertex as 8 bit, ``(468,)``."""
+    return lab_to_rgb(lab[None])[0, :, 1].astype(np.float32)
 
 
-def _ramp(values: Floats | np.floating, low: float, high: float) -> Floats:
+def _ramp(values: Floats, low: float, high: float) -> Floats:
     """0 up to ``low``, 1 from ``high``, linear between."""
-    return np.asarray(np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
+    # not clip, which costs as much as all the rest
+    risen = (values - np.float32(low)) / np.float32(high - low)
+    return np.asarray(np.minimum(np.maximum(risen, np.float32(0)), np.float32(1)), np.float32)
 
 
-def _kept(triangle: Ints, size_px: float) -> Floats:
-    """``(h, w)`` in 0..1: between the lids and between the lips the target stays, for it carries the label."""
-    inner = np.append(surface().inner, False)[triangle]  # -1, nothing drawn, reads the last
-    return np.asarray(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(0.4, 0.008 * size_px)), np.float32)
+def _outside(local: Floats, width: int, height: int) -> NDArray[np.bool_]:
+    """Which points lie beside the rectangle."""
+    x, y = local[:, 0], local[:, 1]
+    return np.asarray((x < 0) | (x >= width) | (y < 0) | (y >= height))
 
 
 def _bases(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Floats, Floats]:
@@ -174,19 +186,15 @@ def _bases(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Float
     own_light = texture.base - texture.tone
     tone = texture.tone + merge.colour * (canvas.tone - texture.tone)
     goal = np.asarray(tone + own_light + merge.shading * (light - own_light), np.float32)
-    unlike = merge.colour * _ramp(np.linalg.norm(canvas.tone - texture.tone), *UNLIKE_LAB)
-    if not unlike.any():
+    low, high = UNLIKE_LAB
+    apart = math.dist(canvas.tone.tolist(), texture.tone.tolist())
+    unlike = np.float32(merge.colour * min(max((apart - low) / (high - low), 0.0), 1.0))
+    if unlike == 0:
         return texture.base, goal
-    lips = surface().lips
     base = texture.base.copy()
-    base[lips] += unlike * _middle(texture.lab[lips] - texture.base[lips])
-    goal[lips] += unlike * _middle(canvas.lab[lips] - canvas.base[lips])
+    _add_detail(texture.lab, texture.base, surface().lips, unlike, base)
+    _add_detail(canvas.lab, canvas.base, surface().lips, unlike, goal)
     return base, goal
-
-
-def _middle(values: Floats) -> Floats:
-    """Upper median of each column; by sorting, which is faster than a median of so few."""
-    return np.asarray(np.sort(values.T, axis=1)[:, len(values) // 2], np.float32)
 
 
 def _haze(canvas: Canvas, texture: Texture) -> float:
@@ -194,32 +202,83 @@ def _haze(canvas: Canvas, texture: Texture) -> float:
 
     A picture that is hazy, badly lit or blurred has weak brows, lashes, lips and nostrils, whoever it shows.
     """
-    weight = (surface().skin == 0) * np.clip(canvas.facing, 0, 1) * texture.shown
+    weight = (surface().skin == 0) * np.maximum(canvas.facing, np.float32(0)) * texture.shown
     if canvas.front is not None:
-        weight = weight * ~canvas.front.vertices
-    stands_out = []
-    for lab, base, tone in ((canvas.lab, canvas.base, canvas.tone), (texture.lab, texture.base, texture.tone)):
-        depth = np.minimum(lab[:, 0] - base[:, 0], 0) / max(float(tone[0]), 1.0)
-        stands_out.append(float(np.sqrt((weight * depth * depth).sum())))
-    return float(np.clip(stands_out[0] / max(PEOPLE_DIFFER * stands_out[1], 1e-6), 0.5, 1))
+        weight[canvas.front.vertices] = 0
+    targets, own = (
+        math.sqrt(_depth(each.lab, each.base, weight)) / max(float(each.tone[0]), 1.0) for each in (canvas, texture)
+    )
+    return min(max(targets / max(PEOPLE_DIFFER * own, 1e-6), 0.5), 1.0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _corners(x, y, width, height):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The four pixels around a position and how far it is into them; positions outside take the nearest edge."""
-    x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1))
-    y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1))
-    x0, y0 = int(x), int(y)
-    return x0, min(x0 + 1, width - 1), y0, min(y0 + 1, height - 1), x - np.float32(x0), y - np.float32(y0)
+def _depth(lab, base, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sum of the squares of how much darker each vertex is than the skin around it."""
+    total = 0.0
+    for n in range(lab.shape[0]):
+        darker = min(lab[n, 0] - base[n, 0], np.float32(0))
+        total += weight[n] * darker * darker
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
+def _add_detail(lab, base, chosen, share, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add to the chosen vertices a share of how they usually differ from the skin."""
+    at = np.flatnonzero(chosen)
+    for c in range(3):
+        usual = share * middle(lab[at, c] - base[at, c])
+        for n in at:
+            out[n, c] += usual
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_showing(triangle, mask):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    covered = showing = 0
+    for row in range(triangle.shape[0]):
+        for column in range(triangle.shape[1]):
+            if triangle[row, column] >= 0:
+                covered += 1
+                showing += mask[row, column] == 0
+    return showing / max(covered, 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _parts(triangle, inner, covered, kept):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Where the mesh is, and where those of its triangles are that lie between the lids or between the lips."""
+    for row in range(triangle.shape[0]):
+        for column in range(triangle.shape[1]):
+            index = triangle[row, column]
+            covered[row, column] = index >= 0
+            kept[row, column] = index >= 0 and inner[index]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
 def _mixed(vertices, i, j, k, u, v, w, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Column n of three vertices, weighted."""
     return u * vertices[i, n] + v * vertices[j, n] + w * vertices[k, n]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def _sampled(picture, x, y, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Share of the picture's colour at a position, bilinear; positions outside take the nearest edge."""
+    right, bottom = np.uint32(picture.shape[1] - 1), np.uint32(picture.shape[0] - 1)
+    x = min(max(x - np.float32(0.5), np.float32(0)), np.float32(right))
+    y = min(max(y - np.float32(0.5), np.float32(0)), np.float32(bottom))
+    # unsigned, so that no index is checked for counting from the end
+    x0, y0 = np.uint32(x), np.uint32(y)
+    x1, y1 = min(x0 + np.uint32(1), right), min(y0 + np.uint32(1), bottom)
+    fx, fy = x - np.float32(x0), y - np.float32(y0)
+    share *= np.float32(0.01)  # the picture counts in hundredths
+    nw, ne, sw, se = share * (1 - fx) * (1 - fy), share * fx * (1 - fy), share * (1 - fx) * fy, share * fx * fy
+    a, b, c, d = picture[y0, x0], picture[y0, x1], picture[y1, x0], picture[y1, x1]
+    return (
+        nw * a[0] + ne * b[0] + sw * c[0] + se * d[0],
+        nw * a[1] + ne * b[1] + sw * c[1] + se * d[1],
+        nw * a[2] + ne * b[2] + sw * c[2] + se * d[2],
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
 def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, slow):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Colour every covered pixel: the donor's detail, from its own and the mirrored side, on the target's slow colour.
 
@@ -227,32 +286,26 @@ def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, sl
     how well it is shown, slow colour of the donor (3), of the new face (3), and two greens as 8 bit: of the new face,
     of the target. ``drawn``, ``alpha`` (how well shown) and ``slow`` (the greens) are written where the mesh is.
     """
-    height, width = picture.shape[:2]
-    for row in range(alpha.shape[0]):
-        for column in range(alpha.shape[1]):
+    height, width = triangle.shape
+    lab, steps = np.zeros((3, width), np.float32), np.empty((3, width), np.float32)
+    for row in range(height):
+        for column in range(width):
             index = triangle[row, column]
             if index < 0:
                 continue
-            i, j, k = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+            t = np.uint32(index)
+            i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
             u, v, w = bary[row, column, 0], bary[row, column, 1], bary[row, column, 2]
             lightness, a, b = np.float32(0), np.float32(0), np.float32(0)
             own = _mixed(vertices, i, j, k, u, v, w, 4)
             for side in range(2):
                 share = own if side == 0 else 1 - own
-                if share < 0.01:
+                if share < np.float32(0.01):
                     continue
                 x = _mixed(vertices, i, j, k, u, v, w, 2 * side)
                 y = _mixed(vertices, i, j, k, u, v, w, 2 * side + 1)
-                x0, x1, y0, y1, fx, fy = _corners(x, y, width, height)
-                share *= np.float32(0.01)  # the picture counts in hundredths
-                nw, ne = share * (1 - fx) * (1 - fy), share * fx * (1 - fy)
-                sw, se = share * (1 - fx) * fy, share * fx * fy
-                lightness += nw * picture[y0, x0, 0] + ne * picture[y0, x1, 0]
-                lightness += sw * picture[y1, x0, 0] + se * picture[y1, x1, 0]
-                a += nw * picture[y0, x0, 1] + ne * picture[y0, x1, 1]
-                a += sw * picture[y1, x0, 1] + se * picture[y1, x1, 1]
-                b += nw * picture[y0, x0, 2] + ne * picture[y0, x1, 2]
-                b += sw * picture[y1, x0, 2] + se * picture[y1, x1, 2]
+                found = _sampled(picture, x, y, share)
+                lightness, a, b = lightness + found[0], a + found[1], b + found[2]
             detail = (
                 lightness - _mixed(vertices, i, j, k, u, v, w, 6),
                 a - _mixed(vertices, i, j, k, u, v, w, 7),
@@ -263,9 +316,12 @@ def _paint(picture, triangle, bary, triangles, vertices, gains, drawn, alpha, sl
                 _mixed(vertices, i, j, k, u, v, w, 10),
                 _mixed(vertices, i, j, k, u, v, w, 11),
             )
-            colour = moved_detail(detail, goal, gains)
-            red, green, blue = pixel_to_rgb(colour[0], colour[1], colour[2])
-            drawn[row, column, 0], drawn[row, column, 1], drawn[row, column, 2] = red, green, blue
+            lab[0, column], lab[1, column], lab[2, column] = moved_detail(detail, goal, gains)
             alpha[row, column] = _mixed(vertices, i, j, k, u, v, w, 5)
             slow[0, row, column] = _mixed(vertices, i, j, k, u, v, w, 12)
             slow[1, row, column] = _mixed(vertices, i, j, k, u, v, w, 13)
+        lab_to_steps(lab, steps)
+        for column in range(width):
+            if triangle[row, column] >= 0:
+                for n in range(3):
+                    drawn[row, column, n] = eight_bit(steps[n, column])

@@ -98,14 +98,15 @@ class MeshWarp:
         if (reason := self._limits(frame, target)) is not None:
             return Swap(reason)
         canvas = read_canvas(frame, target, reference, self.merge.occluders)
-        if canvas.showing < self.options.min_showing:
-            return Swap(Reason.OCCLUDED, notes=_front_notes(canvas))
+        showing = canvas.showing
+        if showing < self.options.min_showing:
+            return Swap(Reason.OCCLUDED, notes=_front_notes(canvas, showing))
         panel = self._panel(donors, self._looks_of)
         choice = choose_donor(target, panel, params, canvas.tone, self.options.tone)
         if choice is None:
             return Swap(Reason.NO_DONOR)
         patch = draw(canvas, self._texture(choice.donor), self.merge)
-        notes = {**_notes(choice), **_front_notes(canvas)}
+        notes = {**_notes(choice), **_front_notes(canvas, showing)}
         return Swap(Reason.SWAPPED, choice.donor.identity, canvas.box, patch, notes)
 
     def _looks_of(self, donor: SourceFace) -> Looks:
@@ -134,12 +135,12 @@ def _notes(choice: Choice) -> Json:
     }
 
 
-def _front_notes(canvas: Canvas) -> Json:
+def _front_notes(canvas: Canvas, showing: float) -> Json:
     if canvas.front is None:
         return {}
     return {
         "occluders_by": canvas.front.by,
-        "showing": round(canvas.showing, 2),
+        "showing": round(showing, 2),
         "face_mask": canvas.front.face_mask,
         "glasses": canvas.front.glasses,
     }

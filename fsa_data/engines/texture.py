@@ -7,12 +7,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data import mesh
 from fsa_data.faces import face_size_px
 from fsa_data.merge import find_in_front, rgb_to_lab, robust_weight, slow_colour
+from fsa_data.merge.shading import middle
 from fsa_data.merge.surface import BEARD, hair, seen, surface
 from fsa_data.types import Box, Floats, Image, SourceFace
 
@@ -144,15 +146,31 @@ def skin_of(lab: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """
     face = surface()
     told = face.skin * weight
-    bare = (told > 0.3) & ~face.beard
-    some = lab[bare] if bare.any() else lab
-    tone = np.sort(some.T, axis=1)[:, len(some) // 2]
+    tone = np.empty(3, np.float32)
+    _tone(lab, told, face.beard, tone)
     hanging = hair(lab, tone)
-    low, high = BEARD
-    darker = (tone[0] - lab[:, 0]) / max(float(tone[0]), 1.0)
-    told = told * (1 - hanging) * (1 - face.beard * np.clip((darker - low) / (high - low), 0, 1))
-    base = slow_colour(face.kernel, lab, robust_weight(lab, np.asarray(told, np.float32)), tone)
-    return tone, base, hanging
+    _doubt(lab, tone, hanging, face.beard, np.float32(BEARD[0]), np.float32(BEARD[1]), told)
+    return tone, slow_colour(face.kernel, lab, robust_weight(lab, told), tone), hanging
+
+
+@numba.njit(cache=True, nogil=True)
+def _tone(lab, told, beard, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Median of the skin that is seen, beards left out; of everything if none is."""
+    bare = np.flatnonzero((told > np.float32(0.3)) & ~beard)
+    if len(bare) == 0:
+        bare = np.arange(len(lab))
+    for c in range(3):
+        out[c] = middle(lab[bare, c])
+
+
+@numba.njit(cache=True, nogil=True)
+def _doubt(lab, tone, hanging, beard, low, high, told):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lower the weight of vertices that may show hair or a beard."""
+    for n in range(lab.shape[0]):
+        told[n] *= 1 - hanging[n]
+        if beard[n]:
+            darker = (tone[0] - lab[n, 0]) / max(tone[0], np.float32(1))
+            told[n] *= 1 - min(max((darker - low) / (high - low), np.float32(0)), np.float32(1))
 
 
 def vertex_colours(image: Image, points_px: Floats, size_px: float) -> Floats:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numba
+import numpy as np
+
 from fsa_data import mesh
 from fsa_data.types import Floats
 
@@ -17,5 +20,14 @@ def face_size_px(points_px: Floats) -> float:
     Returns:
         Pixels.
     """
-    xs, ys = points_px[: mesh.VERTICES, 0], points_px[: mesh.VERTICES, 1]
-    return math.sqrt(float(xs.max() - xs.min()) * float(ys.max() - ys.min()))
+    return math.sqrt(_area(points_px[: mesh.VERTICES]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _area(points):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    left = right = points[0, 0]
+    top = bottom = points[0, 1]
+    for n in range(1, points.shape[0]):
+        left, right = min(left, points[n, 0]), max(right, points[n, 0])
+        top, bottom = min(top, points[n, 1]), max(bottom, points[n, 1])
+    return np.float64(right - left) * np.float64(bottom - top)

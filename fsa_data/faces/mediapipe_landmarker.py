@@ -21,6 +21,7 @@ import numpy as np
 
 from fsa_data import weights
 from fsa_data.errors import ConfigError
+from fsa_data.faces import mediapipe_result
 from fsa_data.faces.chatter import chatter_held_back
 from fsa_data.faces.pose import angles_from_rotation
 from fsa_data.faces.tiles import tile_levels
@@ -136,7 +137,7 @@ class MediapipeLandmarker:
     def _look_closer(self, image: Image) -> list[Face]:
         """Detect on tiles, coarse ones first; landmarks from a crop around the best detection."""
         for tiles in tile_levels(*image.shape[:2]):
-            found = [hit for tile in tiles for hit in self._detect(image, tile)]
+            found = [hit for tile in tiles for hit in self._detect(_picture(image[tile.slices]), tile)]
             for _, box in sorted(found, key=lambda hit: -hit[0])[: self.options.max_faces]:
                 faces = self._look(image, _grown(box).clipped(*image.shape[:2]))
                 if faces:
@@ -146,17 +147,15 @@ class MediapipeLandmarker:
     def _look(self, image: Image, crop: Box) -> list[Face]:
         """Landmarks of the faces in a rectangle, in pixels of the image."""
         picture = _picture(image[crop.slices])
-        result = self._landmarks.detect(picture)
-        if not result.face_landmarks:
+        found = mediapipe_result.find(self._landmarks, picture)
+        if not found:
             return []
-        scores = self._detect(image, crop)
+        scores = self._detect(picture, crop)
         faces = []
-        for at, landmarks in enumerate(result.face_landmarks):
-            points = np.array([(p.x, p.y, p.z) for p in landmarks], np.float32)
-            points *= np.array([crop.w, crop.h, crop.w], np.float32)
+        for landmarks, matrix, shapes in found:
+            points = landmarks * np.array([crop.w, crop.h, crop.w], np.float32)
             points += np.array([crop.x, crop.y, 0], np.float32)
-            yaw, pitch, roll = angles_from_rotation(np.asarray(result.facial_transformation_matrixes[at])[:3, :3])
-            shapes = np.array([c.score for c in result.face_blendshapes[at]], np.float32)
+            yaw, pitch, roll = angles_from_rotation(matrix[:3, :3])
             faces.append(Face(points, yaw, pitch, roll, shapes, self._confidence(points, scores)))
         return faces
 
@@ -169,10 +168,10 @@ class MediapipeLandmarker:
         ]
         return max(inside, default=self.options.min_confidence)
 
-    def _detect(self, image: Image, crop: Box) -> list[tuple[float, Box]]:
-        """Score and box (pixels of the image) of what the detector sees in a rectangle."""
+    def _detect(self, picture: Any, crop: Box) -> list[tuple[float, Box]]:
+        """Score and box (pixels of the image) of what the detector sees in a picture of a rectangle."""
         hits = []
-        for detection in self._detector.detect(_picture(image[crop.slices])).detections:
+        for detection in self._detector.detect(picture).detections:
             box = detection.bounding_box
             hit = Box(crop.x + box.origin_x, crop.y + box.origin_y, box.width, box.height)
             hits.append((float(detection.categories[0].score), hit))

@@ -104,12 +104,12 @@ def decode_image(data: bytes, name: str) -> Image:
     if is_cut_off(data):
         raise BadImageError(f"{name} is cut off: the end of the image is missing ({len(data):,} bytes). Copy it again.")
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error:
-        bgr = None
-    if bgr is None:
+        image = None
+    if image is None:
         raise BadImageError(f"{name} is not an image that can be decoded ({len(data):,} bytes).")
-    return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+    return np.asarray(image, np.uint8)
 
 
 def is_cut_off(data: bytes) -> bool:

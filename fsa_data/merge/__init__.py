@@ -1,6 +1,6 @@
 """Putting a new face back: colour, light, soft masks, blending. Plain functions on arrays, shared by all engines."""
 
-from fsa_data.merge.colour import detail_gains, lab_to_rgb, moved_detail, pixel_to_rgb, rgb_to_lab
+from fsa_data.merge.colour import detail_gains, eight_bit, lab_to_rgb, lab_to_steps, moved_detail, rgb_to_lab
 from fsa_data.merge.mask import blend, soft_mask
 from fsa_data.merge.occluders import InFront, find_in_front
 from fsa_data.merge.options import MergeOptions, merge_options
@@ -18,13 +18,14 @@ __all__ = [
     "blend",
     "detail_gains",
     "edge_width_px2",
+    "eight_bit",
     "find_in_front",
     "lab_to_rgb",
+    "lab_to_steps",
     "make_reference",
     "match_sharpness",
     "merge_options",
     "moved_detail",
-    "pixel_to_rgb",
     "rgb_to_lab",
     "robust_weight",
     "slow_colour",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -43,8 +44,8 @@ def find_rims(analysed: Analysed, drawn: mesh.Fragments) -> Mask | None:
     """
     lines = _lines(analysed.picture)
     texels, sectors = _around_the_eyes()
-    both = np.dstack([lines, lines, analysed.picture[:, :, 0]])
-    found, seen = unwrap(Analysed(both, analysed.points_px), texels)
+    both = np.asarray(cv2.merge([lines, lines, cv2.extractChannel(analysed.picture, 0)]), np.uint8)
+    found, seen = unwrap(replace(analysed, picture=both), texels)
     skin = max(float(np.sort(found[:, 2])[len(found) // 2]), DARKEST)
     most = np.full(sectors.max() + 1, -1, np.float32)
     _maxima(found[:, 0], seen, sectors, most)
@@ -60,7 +61,7 @@ def find_rims(analysed: Analysed, drawn: mesh.Fragments) -> Mask | None:
 
 def _lines(picture: Image) -> NDArray[np.uint8]:
     """How much darker each pixel is than the brightest way around it: what a closing adds (black hat)."""
-    lightness = np.ascontiguousarray(picture[:, :, 0])
+    lightness = cv2.extractChannel(picture, 0)
     square = np.ones((WIDEST_PX, WIDEST_PX), np.uint8)
     return np.asarray(cv2.morphologyEx(lightness, cv2.MORPH_BLACKHAT, square), np.uint8)
 

@@ -17,6 +17,12 @@ light is followed."""
 _NARROW = np.array([3, 3, 3], np.float32)
 """The same from the best start on: narrow, so that what is no light is left out."""
 
+_LEAST = np.float32(1e-3)
+"""Points that count less than this (the most certain ones count 1) are left out."""
+
+_ANY_ORDER = {"reassoc", "contract"}
+"""Sums over points may be taken in any order, several at a time."""
+
 _WIDTH_CM, _HEIGHT_CM = 7.5, 9.0
 """Half width and half height of the canonical face."""
 
@@ -51,7 +57,7 @@ def fit_light(difference: Floats, scale: Floats, weight: Floats, basis: Floats) 
         ``(6, C)`` float32.
     """
     field = np.zeros((basis.shape[1], difference.shape[1]), np.float32)
-    _fit(difference, 1 / scale, weight, basis, field)
+    _fit(difference, scale, weight, basis, field)
     return field
 
 
@@ -69,51 +75,71 @@ def apply_light(field: Floats, basis: Floats) -> Floats:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit(difference, precision, weight, basis, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fit(difference, scale, weight, basis, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """All rounds from all starts. Points lie along the last axis, so that sums over them are vector operations."""
     count = difference.shape[0]
-    base = weight * precision[:, 0] * precision[:, 0]
+    base = weight / (scale[:, 0] * scale[:, 0])
     greatest = base.max()
     if greatest <= 0:
         return
     base /= greatest
-    best = np.ones(count, np.float32)
+    apart, precision = np.ascontiguousarray(difference.T), np.ascontiguousarray(1 / scale.T)
+    spread = np.ascontiguousarray(basis.T)
+    products = _products(spread, apart)
+    share, best = np.empty(count, np.float32), np.zeros(count, np.float32)
     most = np.float32(-1)
     for start in range(4):
-        good = np.empty(count, np.float32)
         for i in range(count):
-            x, y = basis[i, 1], basis[i, 2]
+            x, y = spread[1, i], spread[2, i]
             told = start == 0 or (start == 1 and y > 0.1) or (start == 2 and x < 0) or (start == 3 and x > 0)
-            good[i] = 1 if told else 0
+            share[i] = base[i] if told and base[i] >= _LEAST else 0
         explained = np.float32(0)
         for half in _WIDE:
-            _solve(difference, basis, base * good * good, out)
-            explained = _judge(difference, precision, basis, base, out, half, good)
+            _solve(products, share, out)
+            explained = _judge(apart, precision, spread, base, out, half, share)
         if explained > most:
-            most, best = explained, good
+            most = explained
+            best[:] = share
     for half in _NARROW:
-        _solve(difference, basis, base * best * best, out)
-        _judge(difference, precision, basis, base, out, half, best)
-    _solve(difference, basis, base * best * best, out)
+        _solve(products, best, out)
+        _judge(apart, precision, spread, base, out, half, best)
+    _solve(products, best, out)
 
 
 @numba.njit(cache=True, nogil=True)
-def _solve(difference, basis, share, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Weighted least squares with the ridge; shares below a thousandth are left out."""
-    count, channels = difference.shape
-    terms = basis.shape[1]
+def _products(basis, difference):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """What is summed in every round: each term times each that is not behind it, and times each channel."""
+    terms, count = basis.shape
+    channels = difference.shape[0]
+    out = np.empty((terms, terms + channels, count), np.float32)
+    for j in range(terms):
+        for k in range(j + 1):
+            out[j, k] = basis[j] * basis[k]
+        for c in range(channels):
+            out[j, terms + c] = basis[j] * difference[c]
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def _dot(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    total = np.float32(0)
+    for i in range(one.shape[0]):
+        total += one[i] * other[i]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _solve(products, share, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Weighted least squares with the ridge."""
+    terms, channels = out.shape
     normal = np.zeros((terms, terms), np.float64)
     right = np.zeros((terms, channels), np.float64)
-    evidence = np.float64(1e-3)
-    for i in range(count):
-        if share[i] < 1e-3:
-            continue
-        evidence += share[i]
-        for j in range(terms):
-            weighted = share[i] * basis[i, j]
-            for k in range(j + 1):
-                normal[j, k] += weighted * basis[i, k]
-            for c in range(channels):
-                right[j, c] += weighted * difference[i, c]
+    for j in range(terms):
+        for k in range(j + 1):
+            normal[j, k] = _dot(products[j, k], share)
+        for c in range(channels):
+            right[j, c] = _dot(products[j, terms + c], share)
+    evidence = normal[0, 0] + 1e-3  # the first term is 1 everywhere
     for j in range(terms):
         normal[j, j] += _RIDGE[j] * evidence
     _cholesky(normal, right)
@@ -145,22 +171,21 @@ def _cholesky(normal, right):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
             right[j, c] = rest / normal[j, j]
 
 
-@numba.njit(cache=True, nogil=True)
-def _judge(difference, precision, basis, base, field, half, good):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """How well each point is explained, 0..1, and how much of the evidence is."""
-    count, channels = difference.shape
-    terms = basis.shape[1]
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def _judge(difference, precision, basis, base, field, half, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """What each point counts in the next round, and how much of the evidence is explained."""
+    channels, count = difference.shape
+    misfit = np.zeros(count, np.float32)
+    for c in range(channels):
+        one, x, y, xx, xy, yy = field[0, c], field[1, c], field[2, c], field[3, c], field[4, c], field[5, c]
+        for i in range(count):
+            light = one + x * basis[1, i] + y * basis[2, i] + xx * basis[3, i] + xy * basis[4, i] + yy * basis[5, i]
+            away = (difference[c, i] - light) * precision[c, i]
+            misfit[i] += away * away
     explained = np.float32(0)
     for i in range(count):
-        if base[i] == 0:
-            continue
-        misfit = np.float32(0)
-        for c in range(channels):
-            away = difference[i, c]
-            for j in range(terms):
-                away -= basis[i, j] * field[j, c]
-            away *= precision[i, c]
-            misfit += away * away
-        good[i] = 1 / (1 + misfit / (channels * half * half))
-        explained += base[i] * good[i]
+        good = 1 / (1 + misfit[i] / (channels * half * half))
+        explained += base[i] * good
+        counts = base[i] * good * good
+        share[i] = counts if counts >= _LEAST else 0
     return explained

@@ -20,10 +20,10 @@ def soft_mask(region: Mask, erode_px: float, feather_px: float) -> Floats:
     Returns:
         ``(h, w)`` float32 in 0..1.
     """
-    distance = cv2.distanceTransform((region > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    distance = np.asarray(cv2.distanceTransform(np.asarray(region, np.uint8), cv2.DIST_L2, 3), np.float32)
     # the first pixel inside is half a pixel away from the outline
-    t = np.clip((distance - np.float32(0.5 + erode_px)) / np.float32(max(feather_px, 1e-3)), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    _rise(distance, np.float32(0.5 + erode_px), np.float32(1 / max(feather_px, 1e-3)))
+    return distance
 
 
 def blend(target: Image, source: Image, alpha: Floats) -> Image:
@@ -43,10 +43,23 @@ def blend(target: Image, source: Image, alpha: Floats) -> Image:
 
 
 @numba.njit(cache=True, nogil=True)
+def _rise(distance, start, steepness):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Smoothstep of each distance, in place."""
+    for row in range(distance.shape[0]):
+        for column in range(distance.shape[1]):
+            t = min(max((distance[row, column] - start) * steepness, np.float32(0)), np.float32(1))
+            distance[row, column] = t * t * (3 - 2 * t)
+
+
+@numba.njit(cache=True, nogil=True)
 def _blend(target, source, alpha, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for row in range(alpha.shape[0]):
-        for column in range(alpha.shape[1]):
-            share = alpha[row, column]
-            for k in range(3):
-                below = np.float32(target[row, column, k])
-                out[row, column, k] = np.uint8(below + share * (source[row, column, k] - below) + np.float32(0.5))
+    height, width = alpha.shape
+    shares = np.empty(3 * width, np.float32)
+    for row in range(height):
+        for column in range(width):
+            shares[3 * column : 3 * column + 3] = alpha[row, column]
+        # as plain rows of numbers, so that many are done at once
+        lower, upper, mixed = target[row].reshape(-1), source[row].reshape(-1), out[row].reshape(-1)
+        for n in range(3 * width):
+            below = np.float32(lower[n])
+            mixed[n] = np.uint8(np.int32(below + shares[n] * (np.float32(upper[n]) - below) + np.float32(0.5)))

@@ -84,7 +84,7 @@ def find_in_front(
     attributes = np.concatenate([_places(), light], axis=1, dtype=np.float32)
     misfit, covered = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     drawn = fragments.triangle, fragments.bary, face.triangles
-    _misfit(analysed.picture, *drawn, attributes, usual.colour, usual.tolerance, misfit, covered)
+    _misfit(analysed.picture, *drawn, attributes, usual.colour, _precision(usual), misfit, covered)
     size = face_size_px(analysed.points_px)
     region = _regions(misfit, covered, size)
     if worn is not None:
@@ -93,8 +93,8 @@ def find_in_front(
     rims = find_rims(analysed, fragments)
     if rims is not None:
         region |= rims
-    at = np.floor(analysed.points_px[:, :2]).astype(int)
-    behind = region[np.clip(at[:, 1], 0, height - 1), np.clip(at[:, 0], 0, width - 1)] > 0
+    behind = np.empty(len(analysed.points_px), np.bool_)
+    _look_up(region, analysed.points_px, behind)
     if region.shape != image.shape[:2]:
         grown = cv2.resize(region * np.uint8(255), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
         region = (grown > 100).astype(np.uint8)
@@ -149,6 +149,12 @@ def _told(reference: FaceReference) -> tuple[Floats, Floats]:
     return reference.colour[texels.rows, texels.columns], reference.tolerance[texels.rows, texels.columns]
 
 
+@lru_cache(maxsize=64)
+def _precision(reference: FaceReference) -> Floats:
+    """One over the tolerance."""
+    return np.asarray(1 / reference.tolerance, np.float32)
+
+
 def _light(colour: Floats, seen: NDArray[np.bool_], usual: FaceReference) -> Floats:
     """Difference of light at each vertex, ``(468, 3)``."""
     usually, tolerance = _told(usual)
@@ -164,13 +170,8 @@ def _regions(misfit: Floats, covered: Floats, size_px: float) -> Mask:
         return np.zeros(misfit.shape, np.uint8)
     fine = _mean(misfit, covered, FINE * size_px)
     weak = ((coarse > WEAK) | ((fine > WEAK) & (coarse > 0.7 * WEAK))) & (covered > 0)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(weak.astype(np.uint8), connectivity=4)
-    keep = np.zeros(count, bool)
-    keep[labels[strong]] = True
-    keep &= stats[:, cv2.CC_STAT_AREA] > SMALLEST * size_px * size_px
-    keep[0] = False
-    region: Mask = keep[labels].astype(np.uint8)
-    if not keep.any():
+    region = np.zeros(misfit.shape, np.uint8)
+    if not _grow(strong, weak, np.float32(SMALLEST * size_px * size_px), region):
         return region
     return _closed(region, round(CLOSING * size_px))
 
@@ -196,8 +197,50 @@ def _mean(values: Floats, covered: Floats, radius_px: float) -> Floats:
 
 
 @numba.njit(cache=True, nogil=True)
-def _misfit(picture, triangle, bary, triangles, attributes, usual, tolerance, out, covered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Squared misfit of each covered pixel; colours are interpolated between texels, tolerances are the nearest's."""
+def _look_up(region, points, behind):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Which points lie in a region; those outside the picture are at its nearest edge."""
+    height, width = region.shape
+    for n in range(points.shape[0]):
+        row = min(max(int(np.floor(points[n, 1])), 0), height - 1)
+        column = min(max(int(np.floor(points[n, 0])), 0), width - 1)
+        behind[n] = region[row, column] > 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(strong, weak, least, region):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mark the connected parts (by edges) of ``weak`` that hold a strong pixel and are larger than ``least``.
+
+    Returns whether there is any.
+    """
+    height, width = strong.shape
+    reached = np.zeros((height, width), np.bool_)
+    members = np.empty((height * width, 2), np.int32)
+    found = False
+    for y in range(height):
+        for x in range(width):
+            if not strong[y, x] or reached[y, x]:
+                continue
+            members[0], reached[y, x] = (y, x), True
+            count, done = 1, 0
+            while done < count:
+                row, column = members[done]
+                done += 1
+                for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+                    r, c = row + down, column + right
+                    if 0 <= r < height and 0 <= c < width and weak[r, c] and not reached[r, c]:
+                        members[count, 0], members[count, 1], reached[r, c] = r, c, True
+                        count += 1
+            if count > least:
+                found = True
+                for n in range(count):
+                    region[members[n, 0], members[n, 1]] = 1
+    return found
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _misfit(picture, triangle, bary, triangles, attributes, usual, precision, out, covered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Squared misfit of each covered pixel; colours are interpolated between texels, precisions are the nearest's."""
+    one = np.uint32(1)  # unsigned, so that no index is checked for counting from the end
     last = np.float32(usual.shape[0] - 1.001)
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
@@ -205,20 +248,21 @@ def _misfit(picture, triangle, bary, triangles, attributes, usual, tolerance, ou
             if index < 0:
                 continue
             covered[row, column] = 1
-            a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+            t = np.uint32(index)
+            a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
             wa, wb, wc = bary[row, column, 0], bary[row, column, 1], bary[row, column, 2]
             x = wa * attributes[a, 0] + wb * attributes[b, 0] + wc * attributes[c, 0] - np.float32(0.5)
             y = wa * attributes[a, 1] + wb * attributes[b, 1] + wc * attributes[c, 1] - np.float32(0.5)
             x, y = min(max(x, np.float32(0)), last), min(max(y, np.float32(0)), last)
-            x0, y0 = int(x), int(y)
+            x0, y0 = np.uint32(x), np.uint32(y)
             fx, fy = x - np.float32(x0), y - np.float32(y0)
-            nearest_x, nearest_y = int(x + np.float32(0.5)), int(y + np.float32(0.5))
+            nearest_x, nearest_y = np.uint32(x + np.float32(0.5)), np.uint32(y + np.float32(0.5))
             total = np.float32(0)
             for k in range(3):
-                upper = usual[y0, x0, k] + fx * (usual[y0, x0 + 1, k] - usual[y0, x0, k])
-                lower = usual[y0 + 1, x0, k] + fx * (usual[y0 + 1, x0 + 1, k] - usual[y0 + 1, x0, k])
+                upper = usual[y0, x0, k] + fx * (usual[y0, x0 + one, k] - usual[y0, x0, k])
+                lower = usual[y0 + one, x0, k] + fx * (usual[y0 + one, x0 + one, k] - usual[y0 + one, x0, k])
                 light = wa * attributes[a, 2 + k] + wb * attributes[b, 2 + k] + wc * attributes[c, 2 + k]
                 away = np.float32(picture[row, column, k]) - (upper + fy * (lower - upper)) - light
-                away /= tolerance[nearest_y, nearest_x, k]
+                away *= precision[nearest_y, nearest_x, k]
                 total += away * away
             out[row, column] = min(total, np.float32(_CAP))

@@ -60,10 +60,12 @@ class Analysed:
     Attributes:
         picture: ``(h, w, 3)`` uint8 YCrCb (BT.601, full range), lightly smoothed.
         points_px: ``(468, 3)`` float32 in pixels of ``picture``.
+        facing: ``(468,)`` float32, how much each vertex looks at the camera.
     """
 
     picture: Image
     points_px: Floats
+    facing: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ def analyse(image: Image, points_px: Floats) -> Analysed:
         )
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     smooth = cv2.blur(image, (3, 3), borderType=cv2.BORDER_REPLICATE)
-    return Analysed(np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2YCrCb), np.uint8), points)
+    facing = mesh.facing(points, mesh.face_mesh().triangles)
+    return Analysed(np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2YCrCb), np.uint8), points, facing)
 
 
 def make_reference(frames: Iterable[tuple[Image, Face]]) -> FaceReference | None:
@@ -176,10 +179,9 @@ def unwrap(analysed: Analysed, texels: Texels) -> tuple[Floats, NDArray[np.bool_
     Returns:
         Colours, ``(n, 3)`` float32 YCrCb, and ``(n,)`` bool, whether the texel faces the camera inside the picture.
     """
-    turned = mesh.facing(analysed.points_px, mesh.face_mesh().triangles)
     colour = np.empty((len(texels.rows), 3), np.float32)
     seen = np.empty(len(colour), np.bool_)
-    _unwrap(analysed.picture, analysed.points_px, turned, texels.corners, texels.weights, colour, seen)
+    _unwrap(analysed.picture, analysed.points_px, analysed.facing, texels.corners, texels.weights, colour, seen)
     return colour, seen
 
 

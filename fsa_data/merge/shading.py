@@ -59,18 +59,35 @@ def robust_weight(lab: Floats, weight: Floats, tolerance: float = 2.0) -> Floats
     Returns:
         ``(N,)`` float32.
     """
-    used = lab[weight > 0]
+    out = np.empty(len(lab), np.float32)
+    _robust(lab, weight, np.float32(tolerance), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def middle(values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Upper median of ``(n,)`` numbers, for compiled loops."""
+    half = len(values) // 2
+    return np.partition(values, half)[half]
+
+
+@numba.njit(cache=True, nogil=True)
+def _robust(lab, weight, tolerance, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    out[:] = 0
+    used = np.flatnonzero(weight > 0)
     if len(used) == 0:
-        return weight
-    # by sorting rows: a third of the time of two medians per channel
-    columns = np.ascontiguousarray(used.T)
-    centre = np.sort(columns, axis=1)[:, len(used) // 2]
-    deviation = np.sort(np.abs(columns - centre[:, None]), axis=1)[:, len(used) // 2]
-    scale = np.maximum(np.float32(1.4826) * deviation, np.float32(1)) * np.float32(tolerance)
-    away = lab - centre
-    away[:, 0] = np.minimum(away[:, 0], 0)
-    worst = (np.abs(away) / scale).max(axis=1)
-    return np.asarray(weight / (1 + np.square(worst)), np.float32)
+        return
+    for c in range(3):
+        values = lab[used, c]
+        centre = middle(values)
+        scale = max(np.float32(1.4826) * middle(np.abs(values - centre)), np.float32(1)) * tolerance
+        for i in used:
+            away = lab[i, c] - centre
+            if c == 0:
+                away = min(away, np.float32(0))
+            out[i] = max(out[i], abs(away) / scale)  # on the worst channel
+    for i in used:
+        out[i] = weight[i] / (1 + out[i] * out[i])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -51,16 +51,10 @@ def rasterise(points: Floats, triangles: Ints, box: Box, cull: Literal["none", "
     triangle = np.full((box.h, box.w), -1, np.int32)
     bary = np.zeros((box.h, box.w, 3), np.float32)
     depth = np.full((box.h, box.w), np.inf, np.float32)
-    _fill(
-        np.ascontiguousarray(points, np.float32),
-        np.ascontiguousarray(triangles, np.int32),
-        np.float32(box.x),
-        np.float32(box.y),
-        cull == "back",
-        triangle,
-        bary,
-        depth,
-    )
+    points, triangles = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(triangles, np.int32)
+    left, top = np.float32(box.x), np.float32(box.y)
+    _nearest(points, triangles, left, top, cull == "back", triangle, depth)
+    _weigh(points, triangles, left, top, triangle, bary)
     return Fragments(triangle, bary, depth)
 
 
@@ -124,22 +118,29 @@ def _span(ax, ay, bx, by, cx, cy, py, x0, x1):  # type: ignore[no-untyped-def]  
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _corners(points, triangles, index, left, top):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """A triangle in the box, twice its area (negative if counter-clockwise with y up) and the depths of its corners."""
+    # unsigned, so that no index is checked for counting from the end
+    a, b, c = np.uint32(triangles[index, 0]), np.uint32(triangles[index, 1]), np.uint32(triangles[index, 2])
+    ax, ay = np.float64(points[a, 0] - left), np.float64(points[a, 1] - top)
+    bx, by = np.float64(points[b, 0] - left), np.float64(points[b, 1] - top)
+    cx, cy = np.float64(points[c, 0] - left), np.float64(points[c, 1] - top)
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    return ax, ay, bx, by, cx, cy, area, points[a, 2], points[b, 2], points[c, 2]
+
+
+@numba.njit(cache=True, nogil=True)
+def _nearest(points, triangles, left, top, cull, triangle, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Which triangle shows at each pixel, and how deep it lies there."""
     height, width = triangle.shape
     for index in range(triangles.shape[0]):
-        a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
-        ax, ay = np.float64(points[a, 0] - left), np.float64(points[a, 1] - top)
-        bx, by = np.float64(points[b, 0] - left), np.float64(points[b, 1] - top)
-        cx, cy = np.float64(points[c, 0] - left), np.float64(points[c, 1] - top)
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        ax, ay, bx, by, cx, cy, area, za, zb, zc = _corners(points, triangles, np.uint32(index), left, top)
         # y points down here, so a triangle that is counter-clockwise with y up has a negative area
         if not (area < 0 or (area > 0 and not cull)):
             continue
-        swapped = area < 0
-        if swapped:
-            bx, by, cx, cy, area = cx, cy, bx, by, -area
+        if area < 0:
+            bx, by, zb, cx, cy, zc, area = cx, cy, zc, bx, by, zb, -area
         scale = 1 / area
-        za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
         x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
         x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
         y0 = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
@@ -151,25 +152,34 @@ def _fill(points, triangles, left, top, cull, triangle, bary, depth):  # type: i
             if x1 - x0 > _NARROW:
                 first, last = _span(ax, ay, bx, by, cx, cy, py, x0, x1)
             row_a, row_b, row_c = (cx - bx) * (py - by), (ax - cx) * (py - cy), (bx - ax) * (py - ay)
-            for column in range(first, last + 1):
+            r = np.uint32(row)
+            for column in range(np.uint32(first), np.uint32(max(first, last + 1))):
                 px = column + 0.5
                 wa = row_a - (cy - by) * (px - bx)
                 wb = row_b - (ay - cy) * (px - cx)
                 wc = row_c - (by - ay) * (px - ax)
-                if wa < 0 or wb < 0 or wc < 0:
-                    continue
-                if (wa == 0 and not own_a) or (wb == 0 and not own_b) or (wc == 0 and not own_c):
-                    continue
-                wa, wb, wc = wa * scale, wb * scale, wc * scale
-                if swapped:
-                    wb, wc = wc, wb
-                z = np.float32(wa * za + wb * zb + wc * zc)
-                if z < depth[row, column]:
-                    depth[row, column] = z
-                    triangle[row, column] = index
-                    bary[row, column, 0] = wa
-                    bary[row, column, 1] = wb
-                    bary[row, column, 2] = wc
+                # without branches: they would be taken as often as not
+                inside = ((wa > 0) | ((wa == 0) & own_a)) & ((wb > 0) | ((wb == 0) & own_b))
+                inside &= (wc > 0) | ((wc == 0) & own_c)
+                z = np.float32(wa * scale * za + wb * scale * zb + wc * scale * zc)
+                shows = inside & (z < depth[r, column])
+                depth[r, column] = z if shows else depth[r, column]
+                triangle[r, column] = index if shows else triangle[r, column]
+
+
+@numba.njit(cache=True, nogil=True)
+def _weigh(points, triangles, left, top, triangle, bary):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Barycentric coordinates of each pixel in the triangle that shows there."""
+    for row in range(triangle.shape[0]):
+        for column in range(triangle.shape[1]):
+            index = triangle[row, column]
+            if index < 0:
+                continue
+            ax, ay, bx, by, cx, cy, area, _, _, _ = _corners(points, triangles, np.uint32(index), left, top)
+            px, py, scale = column + 0.5, row + 0.5, 1 / area
+            bary[row, column, 0] = ((cx - bx) * (py - by) - (cy - by) * (px - bx)) * scale
+            bary[row, column, 1] = ((ax - cx) * (py - cy) - (ay - cy) * (px - cx)) * scale
+            bary[row, column, 2] = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) * scale
 
 
 @numba.njit(cache=True, nogil=True)

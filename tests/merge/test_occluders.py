@@ -10,7 +10,7 @@ from fsa_data import simdrive
 from fsa_data.faces import load_landmarker, oval_mask
 from fsa_data.merge import find_in_front, make_reference
 from fsa_data.merge.face_mask import find_face_mask
-from fsa_data.merge.occluders import plain_skin
+from fsa_data.merge.occluders import _grow, plain_skin
 from fsa_data.merge.reference import FEWEST, SIDE, Texels, some_texels
 from fsa_data.sources import load_source
 from fsa_data.types import Box
@@ -186,3 +186,17 @@ def test_who_wears_spectacles_among_the_portraits(landmarker):
         image = photo.load()
         told[photo.identity] = find_in_front(*rectangle(image, landmarker(image)[0])[:2], None).glasses
     assert told == {"portrait-1": False, "portrait-2": True}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_grow_from_their_strong_pixels(seed):
+    """As connected components by edges, of which those are kept that are large and strong somewhere."""
+    rng = np.random.default_rng(seed)
+    weak = rng.random((23, 31)) < rng.uniform(0.3, 0.8)
+    strong = weak & (rng.random(weak.shape) < 0.03)
+    least = float(rng.integers(0, 40))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(weak.astype(np.uint8), connectivity=4)
+    kept = set(labels[strong].tolist()) & set(np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > least).tolist())
+    region = np.zeros(weak.shape, np.uint8)
+    assert _grow(strong, weak, np.float32(least), region) == bool(kept)
+    np.testing.assert_array_equal(region, np.isin(labels, list(kept)))
