@@ -29,7 +29,7 @@ ORDER = (
         "recon",
         "sources",
     ),
-    *("merge", "engines", "store", "worker", "datasets", "evaluate", "doctor", "cli"),
+    *("merge", "engines", "quality", "store", "worker", "datasets", "evaluate", "doctor", "cli"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
