@@ -29,18 +29,18 @@ class Kept:
     """How far the face in a result is from the face before; 0 everywhere for the same face.
 
     Attributes:
-        pose_deg: angle of the rotation between the two heads.
-        expression: mean absolute difference of the 51 blendshapes that move something (all but ``_neutral``), 0..1.
-        mouth: the same for those of mouth and jaw.
-        eyes: the same for lids and gaze.
-        landmarks: mean distance of the 468 points in the image, in sizes of the face before (normalised mean error).
+        pose_error_deg: angle of the rotation between the two heads.
+        expression_error: mean absolute difference of the 51 blendshapes that move something, without ``_neutral``; 0..1.
+        mouth_error: the same for those of mouth and jaw.
+        eyes_error: the same for lids and gaze.
+        landmark_error: normalised mean error: distance of the 468 points in the image, in sizes of the face before.
     """
 
-    pose_deg: float
-    expression: float
-    mouth: float
-    eyes: float
-    landmarks: float
+    pose_error_deg: float
+    expression_error: float
+    mouth_error: float
+    eyes_error: float
+    landmark_error: float
 
 
 def compare_faces(before: Face, after: Face) -> Kept:
@@ -52,11 +52,11 @@ def compare_faces(before: Face, after: Face) -> Kept:
     """
     shapes = np.abs(before.blendshapes.astype(np.float64) - after.blendshapes)
     return Kept(
-        pose_deg=_between_deg(before, after),
-        expression=float(shapes[_EXPRESSION].mean()),
-        mouth=float(shapes[_MOUTH].mean()),
-        eyes=float(shapes[_EYES].mean()),
-        landmarks=_apart(before, after),
+        pose_error_deg=_between_deg(before, after),
+        expression_error=float(shapes[_EXPRESSION].mean()),
+        mouth_error=float(shapes[_MOUTH].mean()),
+        eyes_error=float(shapes[_EYES].mean()),
+        landmark_error=_apart(before, after),
     )
 
 
