@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsa_data
+from fsa_data.commands import gallery, score
+from fsa_data.commands.words import pairs
 from fsa_data.errors import (
     ConfigError,
     FsaError,
@@ -59,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_swap(commands)
     _add_materialise(commands)
     _add_extract(commands)
+    gallery.add(commands)
+    score.add(commands)
     _add_cache(commands)
     compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")
@@ -189,8 +193,8 @@ def _swap(options: argparse.Namespace) -> int:
     report = swap_clip(
         options.target,
         options.out,
-        load_source(options.source, _pairs(options.source_option)),
-        load_engine(options.engine, _pairs(options.engine_option), _pairs(options.merge_option)),
+        load_source(options.source, pairs(options.source_option)),
+        load_engine(options.engine, pairs(options.engine_option), pairs(options.merge_option)),
         seed=options.seed,
         who=parse_who(options.who),
         smooth=not options.no_smooth,
@@ -222,8 +226,8 @@ def _materialise(options: argparse.Namespace) -> int:
     from fsa_data.sources import load_source
     from fsa_data.worker import load_identity_map, materialise
 
-    source = load_source(options.source, _pairs(options.source_option))
-    engine = load_engine(options.engine, _pairs(options.engine_option), _pairs(options.merge_option))
+    source = load_source(options.source, pairs(options.source_option))
+    engine = load_engine(options.engine, pairs(options.engine_option), pairs(options.merge_option))
     identities = load_identity_map(options.identity_map)
     report = materialise(
         _frames(options),
@@ -298,20 +302,6 @@ def _working_size(text: str) -> int | tuple[int, int] | None:
     if len(sizes) not in (1, 2) or min(sizes, default=0) < 1:
         raise argparse.ArgumentTypeError(f"expected e.g. 240, 240x320 or native, got {text!r}")
     return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
-
-
-def _pairs(given: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` words as a dictionary; values are JSON where they can be, text otherwise."""
-    pairs = {}
-    for word in given:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise ConfigError(f"An option is written KEY=VALUE, got {word!r}.")
-        try:
-            pairs[key] = json.loads(value)
-        except json.JSONDecodeError:
-            pairs[key] = value
-    return pairs
 
 
 def _existing_store(path: Path) -> Any:

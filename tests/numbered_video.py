@@ -25,7 +25,7 @@ def number_in(image):
     return sum(1 << k for k, bit in enumerate(bits) if bit)
 
 
-def write_video(path, times_ms, size=(40, 60), codec=None, pix_fmt=None, first=0, options=None):
+def write_video(path, times_ms, size=(40, 60), codec=None, pix_fmt=None, first=0, options=None, stream_options=None):
     """Write frames ``first``, ``first + 1``, ... shown at these milliseconds; an AVI counts 25 frames per second."""
     avi = path.suffix == ".avi"
     codec = codec or ("mjpeg" if avi else "libx264")
@@ -33,7 +33,7 @@ def write_video(path, times_ms, size=(40, 60), codec=None, pix_fmt=None, first=0
     base = Fraction(1, 25) if avi else Fraction(1, 1000)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options or {}) as out:
-        stream = out.add_stream(codec, rate=25)
+        stream = out.add_stream(codec, rate=25, options=stream_options or {})
         stream.height, stream.width, stream.pix_fmt = *size, pix_fmt
         stream.time_base = stream.codec_context.time_base = base
         out.start_encoding()

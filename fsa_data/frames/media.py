@@ -83,20 +83,36 @@ def read_image(path: str | Path) -> Image:
         data = path.read_bytes()
     except OSError as error:
         raise DatasetNotFoundError(f"Cannot read the image {path}: {error.strerror}.") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> Image:
+    """Decode the bytes of an image file, as :func:`read_image` does.
+
+    Args:
+        data: the whole file.
+        name: what it is called in an error.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+
+    Raises:
+        BadImageError: not an image, truncated, or empty.
+    """
     if not data:
-        raise BadImageError(f"{path} is empty (0 bytes).")
-    if _is_cut_off(data):
-        raise BadImageError(f"{path} is cut off: the end of the image is missing ({len(data):,} bytes). Copy it again.")
+        raise BadImageError(f"{name} is empty (0 bytes).")
+    if is_cut_off(data):
+        raise BadImageError(f"{name} is cut off: the end of the image is missing ({len(data):,} bytes). Copy it again.")
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         bgr = None
     if bgr is None:
-        raise BadImageError(f"{path} is not an image that can be decoded ({len(data):,} bytes).")
+        raise BadImageError(f"{name} is not an image that can be decoded ({len(data):,} bytes).")
     return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
 
 
-def _is_cut_off(data: bytes) -> bool:
+def is_cut_off(data: bytes) -> bool:
     """Whether a PNG or JPEG lacks its end; decoders fill the rest with grey instead of failing."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         at = 8

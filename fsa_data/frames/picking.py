@@ -18,6 +18,9 @@ from fsa_data.errors import BadVideoError, ConfigError, DatasetNotFoundError
 from fsa_data.frames.video import upright
 from fsa_data.types import Image
 
+SKIP = 48
+"""So many frames are decoded rather than jumped over: opening the file again costs about as much."""
+
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
@@ -28,12 +31,14 @@ class Timeline:
         ticks: ``(N,)`` int64, rising; timestamp of frame 0, 1, ... in units of the file's time base.
         time_s: ``(N,)`` float64, the same in seconds from the start that a player shows.
         end_s: when the last frame ends.
+        keys: int64, rising; timestamps of the frames at which decoding can begin.
     """
 
     path: str
     ticks: NDArray[np.int64]
     time_s: NDArray[np.float64]
     end_s: float
+    keys: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -101,6 +106,7 @@ def read_timeline(path: str | Path) -> Timeline:
     if not Path(path).is_file():
         raise DatasetNotFoundError(f"Cannot read the video {path}: no such file.")
     ticks: dict[int, int] = {}
+    keys: set[int] = set()
     try:
         with av.open(path) as container:
             stream = _video_stream(container, path)
@@ -114,6 +120,8 @@ def read_timeline(path: str | Path) -> Timeline:
                         f"Give it timestamps, e.g. ffmpeg -fflags +genpts -i {Path(path).name} -c copy NEW.mkv"
                     )
                 ticks[packet.pts] = packet.duration or 0
+                if packet.is_keyframe:
+                    keys.add(packet.pts)
     except av.EOFError:
         pass  # headers and nothing else
     except av.FFmpegError as error:
@@ -125,13 +133,14 @@ def read_timeline(path: str | Path) -> Timeline:
     last_s = float(ticks[int(ordered[-1])] * base)
     if not last_s and len(time_s) > 1:
         last_s = float(np.median(np.diff(time_s)))
-    return Timeline(path, ordered, time_s, float(time_s[-1]) + last_s)
+    return Timeline(path, ordered, time_s, float(time_s[-1]) + last_s, np.array(sorted(keys), np.int64))
 
 
 def frames_at(timeline: Timeline, numbers: Collection[int]) -> Iterator[tuple[int, Image]]:
     """Number and pixels of some frames, in rising order; one pass over the video, up to the last of them.
 
-    Damaged frames are no hindrance unless they are asked for.
+    Where more than ``SKIP`` frames can be left out, the pass goes on at the next key frame. Damaged frames are no
+    hindrance unless they are asked for.
 
     Args:
         timeline: of the video.
@@ -143,26 +152,60 @@ def frames_at(timeline: Timeline, numbers: Collection[int]) -> Iterator[tuple[in
     Raises:
         BadVideoError: one of them cannot be decoded.
     """
-    wanted = {int(timeline.ticks[number]): int(number) for number in numbers}
     try:
-        with av.open(timeline.path) as container:
-            stream = _video_stream(container, timeline.path)
-            stream.thread_type = "AUTO"
-            for frame in _decoded(container, stream) if wanted else ():
-                number = wanted.get(-1 if frame.pts is None else frame.pts)
-                if number is not None and not frame.is_corrupt:
-                    del wanted[frame.pts]
-                    yield number, upright(frame)
-                if not wanted:
-                    return
+        for start, run in _runs(timeline, sorted({int(number) for number in numbers})):
+            at = 0
+            # a seek may land late (no index, a key frame in name only): then from the beginning
+            for begin in (start, None) if start is not None else (None,):
+                for image in _in_order(timeline, begin, [int(timeline.ticks[number]) for number in run[at:]]):
+                    yield run[at], image
+                    at += 1
+                if at == len(run):
+                    break
+            else:
+                raise BadVideoError(
+                    f"{timeline.path}: frame {run[at]} at {timeline.time_s[run[at]]:.3f} s is damaged and cannot be "
+                    "decoded. Copy the file again, or leave this part of it out."
+                )
     except av.FFmpegError as error:
         raise BadVideoError(f"{timeline.path} cannot be decoded as a video: {error.strerror}.") from error
-    if wanted:
-        number = min(wanted.values())
-        raise BadVideoError(
-            f"{timeline.path}: frame {number} at {timeline.time_s[number]:.3f} s is damaged and cannot be decoded. "
-            "Copy the file again, or leave this part of it out."
-        )
+
+
+def _runs(timeline: Timeline, numbers: list[int]) -> list[tuple[int | None, list[int]]]:
+    """Frames to be read in one go, each with the timestamp to begin at; None is the beginning of the video."""
+    runs: list[tuple[int | None, list[int]]] = []
+    before = -1
+    for number in numbers:
+        found = int(np.searchsorted(timeline.keys, timeline.ticks[number], side="right")) - 1
+        key = int(timeline.keys[found]) if found > 0 else None
+        if key is not None and int(np.searchsorted(timeline.ticks, key)) - before > SKIP:
+            runs.append((key, [number]))
+        elif runs:
+            runs[-1][1].append(number)
+        else:
+            runs.append((None, [number]))
+        before = number
+    return runs
+
+
+def _in_order(timeline: Timeline, begin: int | None, ticks: list[int]) -> Iterator[Image]:
+    """The frames with these rising timestamps, up to the first that is not there or damaged."""
+    with av.open(timeline.path) as container:
+        stream = _video_stream(container, timeline.path)
+        stream.thread_type = "AUTO"
+        if begin is not None:
+            container.seek(begin, stream=stream)
+        wanted = iter(ticks)
+        tick = next(wanted)
+        for frame in _decoded(container, stream):
+            if frame.pts is None or frame.pts < tick:
+                continue
+            if frame.pts > tick or frame.is_corrupt:
+                return
+            yield upright(frame)
+            if (following := next(wanted, None)) is None:
+                return
+            tick = following
 
 
 def _video_stream(container: Any, path: str) -> Any:

@@ -25,6 +25,12 @@ TINY = 1e-8
 """Keeps a power from being zero before its root is divided by."""
 
 
+def _normal(*shape: int, std: float = 1.0) -> Tensor:
+    """Normal numbers; on the device ``meta`` nothing is drawn, which would import half of torch's compiler."""
+    numbers = torch.empty(shape)
+    return numbers if numbers.is_meta else numbers.normal_(std=std)
+
+
 class FullyConnectedLayer(nn.Module):
     """Linear layer with equalised learning rate.
 
@@ -45,7 +51,7 @@ class FullyConnectedLayer(nn.Module):
         bias_init: float = 0.0,
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.weight = nn.Parameter(_normal(out_features, in_features, std=1 / lr_multiplier))
         self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
         self.activate = activate
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
@@ -61,9 +67,8 @@ def _filter(taps: Sequence[float]) -> Tensor:
     """The separable low-pass filter of a resampling step, ``(4, 4)`` float32, sum 1."""
     if len(taps) != 4:
         raise ConfigError(f"StyleGAN2's resample_filter has four taps, got {list(taps)}.")
-    f = torch.tensor([float(tap) for tap in taps])
-    f = torch.outer(f, f)
-    return f / f.sum()
+    total = sum(taps) ** 2
+    return torch.tensor([[float(a * b / total) for b in taps] for a in taps])
 
 
 def _clamped(x: Tensor, limit: float | None) -> Tensor:
@@ -101,10 +106,10 @@ class SynthesisLayer(nn.Module):
         super().__init__()
         self.resolution, self.up, self.use_noise, self.conv_clamp = resolution, up, use_noise, conv_clamp
         self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.weight = nn.Parameter(_normal(out_channels, in_channels, 3, 3))
         self.register_buffer("resample_filter", _filter(resample_filter))
         if use_noise:
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.register_buffer("noise_const", _normal(resolution, resolution))
             self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
@@ -116,14 +121,15 @@ class SynthesisLayer(nn.Module):
         x = x * style[:, :, None, None]
         x = self._upsampled(x) if self.up else F.conv2d(x, self.weight, padding=1)
         power = style.square() @ self.weight.square().sum(dim=(2, 3)).T
-        x = x * (power + TINY).rsqrt()[:, :, None, None]
+        # A positive factor passes through a leaky ReLU, so the gain is put on what comes before: fewer passes over x.
+        scale = (power + TINY).rsqrt() * GAIN
+        x = torch.addcmul((self.bias * GAIN)[:, None, None], x, scale[:, :, None, None])
         if self.use_noise and noise_mode != "none":
             noise = self.noise_const
             if noise_mode == "random":
                 noise = torch.randn(x.shape[0], 1, *noise.shape, device=x.device)
-            x = x + noise * self.noise_strength
-        x = F.leaky_relu(x + self.bias[:, None, None], SLOPE) * GAIN
-        return _clamped(x, self.conv_clamp)
+            x.add_(noise * (self.noise_strength * GAIN))
+        return _clamped(F.leaky_relu_(x, SLOPE), self.conv_clamp)
 
     def _upsampled(self, x: Tensor) -> Tensor:
         """Transposed convolution to 2r + 1, then the filter (gain 4 for the zeros put between) to 2r."""
@@ -147,7 +153,7 @@ class ToRGBLayer(nn.Module):
         super().__init__()
         self.conv_clamp = conv_clamp
         self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.weight = nn.Parameter(_normal(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.weight_gain = 1 / math.sqrt(in_channels)
 
@@ -191,7 +197,7 @@ class SynthesisBlock(nn.Module):
         if in_channels:
             self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, True, *rest)
         else:
-            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
+            self.const = nn.Parameter(_normal(out_channels, resolution, resolution))
         self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, False, *rest)
         self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp)
 

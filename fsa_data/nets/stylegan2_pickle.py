@@ -112,8 +112,8 @@ def _read(stream: Stream) -> Any:
 
     allowed = (
         Global("torch_utils.persistence", "_reconstruct_persistent_obj", _module),
-        Global("dnnlib.util", "EasyDict", dict),
-        Global("collections", "OrderedDict", dict),
+        Global("dnnlib.util", "EasyDict", _empty_dict),
+        Global("collections", "OrderedDict", _empty_dict),
         Global("builtins", "set", _set),
         Global("torch._utils", "_rebuild_tensor_v2", _tensor),
         Global("torch._utils", "_rebuild_parameter", _parameter),
@@ -131,6 +131,10 @@ def _of(value: Any, kind: type, what: str) -> Any:
     if type(value) is not kind:
         raise UnsafeFileError(f"The pickle has a {type(value).__name__} as {what}; a {kind.__name__} belongs there.")
     return value
+
+
+def _empty_dict() -> dict[Any, Any]:
+    return {}  # filled by opcodes, which check the keys
 
 
 def _module(meta: Any) -> StoredModule:

@@ -30,7 +30,7 @@ class Kept:
 
     Attributes:
         pose_error_deg: angle of the rotation between the two heads.
-        expression_error: mean absolute difference of the 51 blendshapes that move something, without ``_neutral``; 0..1.
+        expression_error: mean absolute difference of the 51 blendshapes besides ``_neutral``, 0..1.
         mouth_error: the same for those of mouth and jaw.
         eyes_error: the same for lids and gaze.
         landmark_error: normalised mean error: distance of the 468 points in the image, in sizes of the face before.

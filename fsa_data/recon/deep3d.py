@@ -159,7 +159,7 @@ def regress(deep3d: Deep3D, image: Image, face: Face) -> PhotoFit:
     return PhotoFit(Coefficients.split(vector.clone(), deep3d.model.sizes), cut)
 
 
-def refine(deep3d: Deep3D, fit: PhotoFit, face: Face, steps: int = 40) -> PhotoFit:
+def refine(deep3d: Deep3D, fit: PhotoFit, face: Face, steps: int = 20) -> PhotoFit:
     """Bring the surface's 68 points closer to the landmarks; pose, identity and expression change.
 
     Args:

@@ -28,15 +28,12 @@ from fsa_data.recon.morphable import (
     to_camera,
 )
 
-POSE_STEPS = 30
-"""Steps that move the head before its shape may change."""
-
 
 def fit_landmarks(
     model: MorphableModel,
     landmarks: Tensor,
     start: Coefficients | None = None,
-    steps: int = 40,
+    steps: int = 20,
     prior: float = WEIGHTS["coefficient"],
     camera: Camera | None = None,
 ) -> Coefficients:
@@ -46,7 +43,7 @@ def fit_landmarks(
         model: the morphable model.
         landmarks: ``(B, 68, 2)`` in the 224 x 224 cut, y up (see :mod:`fsa_data.recon.align`).
         start: where to begin, ``(B, ...)``; the mean face if None. Its light and albedo are returned as they are.
-        steps: most steps for pose and shape together, after :data:`POSE_STEPS` for the pose alone.
+        steps: most steps; about ten are needed.
         prior: weight of the coefficient loss; 0 lets the shape go wherever the points pull it.
         camera: the camera; that of the published network if None.
 
@@ -78,24 +75,21 @@ def _fit_one(
     points: MorphableModel, landmarks: Tensor, vector: Tensor, steps: int, prior: float, camera: Camera | None
 ) -> Tensor:
     start = Coefficients.split(vector.detach().double(), points.sizes)
-    identities = points.sizes[0]
     weights = (WEIGHTS["landmark"] / 68 * LANDMARK_WEIGHTS.to(landmarks)).sqrt()[:, None]
     spread = torch.full((sum(points.sizes[:2]),), prior, dtype=landmarks.dtype, device=landmarks.device)
-    spread[identities:] *= EXPRESSION_WEIGHT
+    spread[points.sizes[0] :] *= EXPRESSION_WEIGHT
 
     def face(free: Tensor) -> Coefficients:
-        """Of pose ``(6,)``, or pose and shape ``(6 + I + E,)``."""
-        moved = replace(start, angles=free[None, :3], translation=free[None, 3:6])
-        if len(free) == 6:
-            return moved
-        return replace(moved, identity=free[None, 6 : 6 + identities], expression=free[None, 6 + identities :])
+        """Of ``(6 + I + E,)`` numbers: angles, translation, identity, expression."""
+        angles, translation, identity, expression = torch.split(free[None], [3, 3, *points.sizes[:2]], dim=1)
+        return replace(start, angles=angles, translation=translation, identity=identity, expression=expression)
 
     def residuals(free: Tensor) -> Tensor:
         away = weights * (_project(points, face(free), camera or Camera()) - landmarks)[0]
-        return torch.cat([away.flatten(), spread.sqrt() * free[6:]]) if len(free) > 6 else away.flatten()
+        return torch.cat([away.flatten(), spread.sqrt() * free[6:]])
 
-    pose = _least_squares(residuals, torch.cat([start.angles, start.translation], dim=1)[0], POSE_STEPS)
-    return face(_least_squares(residuals, torch.cat([pose, start.identity[0], start.expression[0]]), steps)).vector
+    begin = torch.cat([start.angles, start.translation, start.identity, start.expression], dim=1)
+    return face(_least_squares(residuals, begin[0], steps)).vector
 
 
 def _least_squares(residuals: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Tensor:

@@ -9,9 +9,14 @@ from typing import Any
 
 from fsa_data.errors import ConfigError, SourceError, UnknownNameError
 from fsa_data.sources.files import folder_photos, image_photos
+from fsa_data.sources.kdef import KdefOptions, kdef_photos
+from fsa_data.sources.mixing import WhoIsWho, options_of
 from fsa_data.sources.options import NoOptions
 from fsa_data.sources.portraits import portrait_photos
 from fsa_data.sources.simdrive import SimdriveOptions, simdrive_photos
+from fsa_data.sources.stylegan2 import StyleGAN2Options, stylegan2_photos
+from fsa_data.sources.tpdne import TpdneOptions, tpdne_photos
+from fsa_data.sources.video import VideoOptions, video_photos
 from fsa_data.sources.views import StillOptions, ViewOptions, with_views
 from fsa_data.types import Photo, Source
 
@@ -21,21 +26,28 @@ class Flow:
     """One kind of source.
 
     Attributes:
-        photos: from the argument behind the colon and the options to the photos; decodes nothing.
+        photos: from the argument behind the colon and the options to the photos; decodes nothing that the cache has.
         options: dataclass of the options.
         argument: what stands behind the colon, or empty when nothing may.
+        user_names: whether people are called as the user called files or folders; then equal names in several such
+            flows are the same person.
     """
 
     photos: Callable[[str, Any], list[Photo]]
     options: type = NoOptions
     argument: str = ""
+    user_names: bool = False
 
 
 FLOWS: dict[str, Flow] = {
     "portraits": Flow(portrait_photos, StillOptions),
-    "image": Flow(image_photos, ViewOptions, argument="PATH"),
-    "folder": Flow(folder_photos, StillOptions, argument="DIR"),
+    "image": Flow(image_photos, ViewOptions, argument="PATH", user_names=True),
+    "folder": Flow(folder_photos, StillOptions, argument="DIR", user_names=True),
+    "kdef": Flow(kdef_photos, KdefOptions, argument="DIR"),
+    "video": Flow(video_photos, VideoOptions, argument="PATH|DIR", user_names=True),
+    "tpdne": Flow(tpdne_photos, TpdneOptions),
     "simdrive": Flow(simdrive_photos, SimdriveOptions),
+    "stylegan2": Flow(stylegan2_photos, StyleGAN2Options, argument="PATH"),
 }
 """Every flow by the word before the colon."""
 
@@ -54,17 +66,17 @@ class PhotoSource:
 
 
 def load_source(spec: str | Sequence[str] | Source, options: Mapping[str, Any] | None = None) -> Source:
-    """The photos that a source offers; cheap, nothing is decoded.
+    """The photos that a source offers; cheap, since what a flow must download, draw or look for is kept in the cache.
 
     Args:
-        spec: ``portraits``, ``image:PATH``, ``folder:DIR``, ``simdrive``; a list mixes several; a source is returned as
-            it is.
-        options: options of the flows. In a mix every flow takes those that it knows.
+        spec: ``portraits``, ``image:PATH`` and so on, see :data:`FLOWS`; a list mixes several; a source is returned
+            as it is.
+        options: options of the flows. In a mix every flow takes those that it knows; ``FLOW.KEY`` is for one alone.
 
     Raises:
         UnknownNameError: no such flow.
-        ConfigError: an option that none of the flows knows, a value out of range, a malformed string, or options for a
-            source that is made already.
+        ConfigError: an option that none of the flows knows, a value out of range, a malformed string, options for a
+            source that is made already, or different people of the same name.
         SourceError: a source that offers no photo.
     """
     if not isinstance(spec, Sequence):
@@ -75,23 +87,21 @@ def load_source(spec: str | Sequence[str] | Source, options: Mapping[str, Any] |
     if not specs:
         raise ConfigError(f"A source is needed, got an empty list. Known: {_known()}.")
     parts = [_parse(each) for each in specs]
-    given = dict(options or {})
-    known = {field.name for flow, _ in parts for field in dataclasses.fields(flow.options)}
-    if strange := sorted(set(given) - known):
-        raise ConfigError(
-            f"Source {', '.join(specs)} has no option {', '.join(map(repr, strange))}. "
-            f"Known: {', '.join(sorted(known)) or 'none'}."
-        )
-    photos: dict[tuple[str, str], Photo] = {}
-    for each, (flow, argument) in zip(specs, parts, strict=True):
-        mine = {field.name: given[field.name] for field in dataclasses.fields(flow.options) if field.name in given}
-        chosen = flow.options(**mine)
-        found = flow.photos(argument, chosen)
+    words = [each.partition(":")[0] for each in specs]
+    fields = {word: [each.name for each in dataclasses.fields(FLOWS[word].options)] for word in words}
+    chosen = options_of(options or {}, fields)
+    people = WhoIsWho()
+    for each, word, (flow, argument) in zip(specs, words, parts, strict=True):
+        try:
+            mine = flow.options(**chosen[word])
+        except TypeError as error:  # such as a text where a number belongs
+            raise ConfigError(f"Options of the source {word!r}: {error}; got {chosen[word]}.") from error
+        found = flow.photos(argument, mine)
         if not found:
             raise SourceError(f"Source {each!r} offers no photo.")
-        for photo in with_views(found, chosen) if isinstance(chosen, ViewOptions) else found:
-            photos.setdefault((photo.identity, photo.digest), photo)
-    return PhotoSource("+".join(specs), tuple(photos.values()))
+        for photo in with_views(found, mine) if isinstance(mine, ViewOptions) else found:
+            people.add(photo, each, "user" if flow.user_names else word)
+    return PhotoSource("+".join(specs), people.photos)
 
 
 def _known() -> str:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-
-import cv2
-import numpy as np
 
 from fsa_data import simdrive
 from fsa_data.errors import ConfigError
-from fsa_data.frames import read_image
 from fsa_data.paths import cache_dir
+from fsa_data.sources.kept import kept_picture
 from fsa_data.types import Image, Photo
 
 FIRST_INDEX = 50
@@ -71,22 +65,5 @@ def _photo(seed: int, index: int, yaw_deg: int, pitch_deg: int) -> Photo:
 
 
 def _load(digest: str, seed: int, index: int, yaw_deg: int, pitch_deg: int) -> Image:
-    """The kept picture, or a newly drawn one, which is then kept if the cache can be written."""
     path = cache_dir() / "simdrive-photos" / f"{digest}.png"
-    if path.is_file():
-        return read_image(path)
-    image = simdrive.identity_photo(seed, index, float(yaw_deg), float(pitch_deg), SIZE_PX)
-    _keep(path, image)
-    return image
-
-
-def _keep(path: Path, image: Image) -> None:
-    _, data = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(data.tobytes())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    return kept_picture(path, lambda: simdrive.identity_photo(seed, index, float(yaw_deg), float(pitch_deg), SIZE_PX))

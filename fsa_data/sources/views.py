@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fsa_data.errors import BadImageError, ConfigError, NoViewError
 from fsa_data.faces import face_size_px, load_landmarker
 from fsa_data.mesh.coloured import ColouredMesh
-from fsa_data.recon import embedded, render
+from fsa_data.recon import blender, embedded, render
 from fsa_data.recon.embedded import Reconstruction, reconstruct
 from fsa_data.recon.expressions import EXPRESSIONS, expressed, find_expression
-from fsa_data.types import Image, Landmarker, Photo
+from fsa_data.types import Face, Image, Landmarker, Photo
+from fsa_data.weights import file_sha256, users_file
+
+if TYPE_CHECKING:
+    from fsa_data.recon.deep3d import Deep3D
 
 Wanted = str | tuple[float, float]
 """An expression: a name, or valence and arousal."""
@@ -45,10 +49,14 @@ class ViewOptions:
     """Head turns of the grid, -90..90."""
     pitches_deg: tuple[float, ...] = render.PITCHES_DEG
     """Head nods of the grid, -90..90."""
-    expressions: tuple[Wanted, ...] = tuple(EXPRESSIONS)
-    """Names of :data:`fsa_data.recon.EXPRESSIONS`, or pairs of valence and arousal."""
+    expressions: tuple[Wanted, ...] | None = None
+    """Names of :data:`fsa_data.recon.EXPRESSIONS`, or pairs of valence and arousal; None: every name."""
     view_px: int = 256
     """Side of a view."""
+    recon: Literal["embedded", "deep3d"] = "embedded"
+    """What takes the face off its photo: ``deep3d`` needs the user's files, and only has the photo's expression."""
+    renderer: Literal["raster", "blender"] = "raster"
+    """What draws it: ``blender`` lights it as T1 did, and needs Blender."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.views, bool):
@@ -58,14 +66,26 @@ class ViewOptions:
             if not all(isinstance(angle, int | float) and -90 <= angle <= 90 for angle in given):
                 raise ConfigError(f"{name} must be a list of angles between -90 and 90, got {list(given)!r}.")
             object.__setattr__(self, name, tuple(float(angle) for angle in given))
-        wanted = tuple(
-            each if isinstance(each, str) else tuple(each) for each in _listed("expressions", self.expressions)
-        )
-        for each in wanted:
-            find_expression(each)
-        object.__setattr__(self, "expressions", wanted)
+        for name, known in (("recon", ("embedded", "deep3d")), ("renderer", ("raster", "blender"))):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}.")
+        if self.expressions is not None:
+            given = _listed("expressions", self.expressions)
+            wanted = tuple(each if isinstance(each, str) else tuple(each) for each in given)
+            object.__setattr__(self, "expressions", wanted)
+            for each in wanted:
+                find_expression(each)
+        if self.recon == "deep3d" and self.expressions not in (None, ("own",)):
+            raise ConfigError(f"recon=deep3d knows the expression 'own' only, got {list(self.wanted)!r}.")
         if not (isinstance(self.view_px, int) and 64 <= self.view_px <= 1024):
             raise ConfigError(f"view_px must be a number from 64 to 1024, got {self.view_px!r}.")
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The expressions."""
+        if self.expressions is not None:
+            return self.expressions
+        return ("own",) if self.recon == "deep3d" else tuple(EXPRESSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +104,29 @@ def with_views(photos: Sequence[Photo], options: ViewOptions) -> list[Photo]:
     """
     if not options.views:
         return list(photos)
+    maker = _maker(options)
     seen: list[Photo] = []
     for photo in photos:
         seen.append(photo)
-        for expression in options.expressions:
-            for pitch in options.pitches_deg:
-                seen += [_view(photo, expression, yaw, pitch, options.view_px) for yaw in options.yaws_deg]
+        for expression in options.wanted:
+            for at in range(len(options.yaws_deg) * len(options.pitches_deg)):
+                seen.append(_view(photo, expression, at, options, maker))
     return seen
+
+
+def _maker(options: ViewOptions) -> dict[str, Any]:
+    """What decides how a view looks, besides the photo and where it is seen from."""
+    files = {}
+    if options.recon == "deep3d":
+        files = {name: file_sha256(users_file(name)) for name in ("deep3d_network", "deep3d_model")}
+    return {
+        "view": VERSION,
+        "recon": options.recon,
+        "surface": embedded.ALGORITHM_VERSION,
+        "renderer": options.renderer,
+        "size_px": options.view_px,
+        **files,
+    }
 
 
 def _listed(name: str, value: Any) -> Sequence[Any]:
@@ -99,19 +135,19 @@ def _listed(name: str, value: Any) -> Sequence[Any]:
     return value
 
 
-def _view(photo: Photo, expression: Wanted, yaw_deg: float, pitch_deg: float, size_px: int) -> Photo:
+def _view(photo: Photo, expression: Wanted, at: int, options: ViewOptions, maker: Mapping[str, Any]) -> Photo:
+    pitch, yaw = divmod(at, len(options.yaws_deg))
     made = {
         "photo": photo.digest,
         "expression": find_expression(expression)[0],
-        "yaw_deg": round(yaw_deg, 3),
-        "pitch_deg": round(pitch_deg, 3),
-        "size_px": size_px,
+        "yaw_deg": round(options.yaws_deg[yaw], 3),
+        "pitch_deg": round(options.pitches_deg[pitch], 3),
+        **maker,
     }
-    text = json.dumps({"view": VERSION, "surface": embedded.ALGORITHM_VERSION, **made}, sort_keys=True)
     return Photo(
         identity=photo.identity,
-        digest=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
-        load=partial(_draw, _Seen(photo.digest, photo), expression, yaw_deg, pitch_deg, size_px),
+        digest=hashlib.blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=16).hexdigest(),
+        load=partial(_draw, _Seen(photo.digest, photo), expression, at, options),
         provenance={**photo.provenance, "view": made},
     )
 
@@ -124,20 +160,31 @@ class _Seen:
     photo: Photo = field(compare=False, repr=False)
 
 
-def _draw(seen: _Seen, expression: Wanted, yaw_deg: float, pitch_deg: float, size_px: int) -> Image:
-    return render.render_view(_surface(seen, expression), yaw_deg, pitch_deg, size_px)
+def _draw(seen: _Seen, expression: Wanted, at: int, options: ViewOptions) -> Image:
+    if options.renderer == "blender":
+        return _drawn_by_blender(seen, expression, options)[at]
+    pitch, yaw = divmod(at, len(options.yaws_deg))
+    surface = _surface(seen, expression, options.recon)
+    return render.render_view(surface, options.yaws_deg[yaw], options.pitches_deg[pitch], options.view_px)
+
+
+@lru_cache(maxsize=2)
+def _drawn_by_blender(seen: _Seen, expression: Wanted, options: ViewOptions) -> list[Image]:
+    """The whole grid: starting Blender takes longer than a view."""
+    surface = _surface(seen, expression, options.recon)
+    return list(blender.render_views(surface, options.yaws_deg, options.pitches_deg, options.view_px))
 
 
 @lru_cache(maxsize=8)
-def _surface(seen: _Seen, expression: Wanted) -> ColouredMesh:
-    face = _reconstruction(seen)
+def _surface(seen: _Seen, expression: Wanted, recon: str) -> ColouredMesh:
+    face = _reconstruction(seen, recon)
     if isinstance(face, str):
         raise NoViewError(face)
-    return expressed(face, find_expression(expression)[1])
+    return face if isinstance(face, ColouredMesh) else expressed(face, find_expression(expression)[1])
 
 
 @lru_cache(maxsize=8)
-def _reconstruction(seen: _Seen) -> Reconstruction | str:
+def _reconstruction(seen: _Seen, recon: str) -> Reconstruction | ColouredMesh | str:
     """The face of a photo, or why it cannot be turned: that is remembered, too."""
     try:
         image = seen.photo.load()
@@ -150,9 +197,30 @@ def _reconstruction(seen: _Seen) -> Reconstruction | str:
         return f"its face is smaller than {SMALLEST_PX:.0f} px"
     if abs(faces[0].yaw_deg) > MOST_YAW_DEG:
         return f"its face is turned by about {abs(faces[0].yaw_deg):.0f} degrees, and half of it was never seen"
-    return reconstruct(image, faces[0])
+    return _deep3d_mesh(image, faces[0]) if recon == "deep3d" else reconstruct(image, faces[0])
+
+
+def _deep3d_mesh(image: Image, face: Face) -> ColouredMesh:
+    from fsa_data.recon import deep3d
+
+    loaded = _deep3d()
+    fit = deep3d.refine(loaded, deep3d.regress(loaded, image, face), face)
+    return deep3d.head_mesh(loaded.model, fit.coefficients)
+
+
+@cache
+def _deep3d() -> Deep3D:
+    from fsa_data.recon import deep3d
+
+    return deep3d.load_deep3d()
 
 
 @cache
 def _landmarker() -> Landmarker:
     return load_landmarker()
+
+
+def forget() -> None:
+    """Drop the faces that this process keeps."""
+    _surface.cache_clear()
+    _reconstruction.cache_clear()

@@ -5,12 +5,13 @@ from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
 from fsa_data.worker.score import Scored, ScoredSwap, load_flows, score_flows
-from fsa_data.worker.score_clips import clips_of_frames, clips_of_paths
+from fsa_data.worker.score_clips import Clip, clips_of_frames, clips_of_paths
 from fsa_data.worker.tracks import Who, parse_who
 from fsa_data.worker.working import WorkingSize, checked_size, working_frame
 
 __all__ = [
     "KEY_VERSION",
+    "Clip",
     "ClipReport",
     "IdentityMap",
     "MaterialiseReport",

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from fsa_data.errors import BadVideoError, DatasetNotFoundError
 from fsa_data.faces import load_landmarker
+from fsa_data.faces.tracks import Track, find_tracks
 from fsa_data.frames import (
     IMAGE_SUFFIXES,
     FrameRef,
@@ -32,7 +33,7 @@ from fsa_data.worker.outputs import FileOutput, FolderOutput, Output, Row, check
 from fsa_data.worker.pictures import NOT_SELECTED, list_pictures, swap_pictures
 from fsa_data.worker.plan import frame_seed
 from fsa_data.worker.smoothing import COLOUR_SIGMA_S, MOST_FRAMES, REACH, mean_offset, shift_colour, smooth_faces
-from fsa_data.worker.tracks import Track, Who, find_tracks, main_tracks, pick_tracks, sample
+from fsa_data.worker.tracks import Who, main_tracks, pick_tracks, sample
 from fsa_data.worker.wear import Person, changed_region, cut_out, find_donors, meet, put_on, swap_person
 
 MOST_FACES = 8

@@ -1,24 +1,17 @@
-"""Who is who over a clip: faces joined to tracks by place and size, and which of them are meant."""
+"""Whose faces of a clip are meant, and which frames show a person best."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from fsa_data.errors import ConfigError
 from fsa_data.faces import face_size_px
+from fsa_data.faces.tracks import Track, place
 from fsa_data.types import Face
-
-REACH = 1.0
-"""How far a face may have moved since it was last seen, in face sizes."""
-
-GROWTH = 1.8
-"""By which factor its size may have changed since."""
 
 SAMPLE = 32
 """Frames of a track that are looked at to get to know the person."""
@@ -28,23 +21,6 @@ TURN_DEG = 30.0
 
 Who = Literal["all", "largest", "left", "right"] | int
 """Whose faces are meant; a number counts people from the left of the image, from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One person's face over a clip.
-
-    Attributes:
-        frames: rising frame numbers in which the face was found.
-        faces: the face in each of them.
-    """
-
-    frames: tuple[int, ...]
-    faces: tuple[Face, ...]
-
-    def alive(self, frame: int) -> bool:
-        """Whether the frame lies between the first and the last sight of the person."""
-        return self.frames[0] <= frame <= self.frames[-1]
 
 
 def parse_who(text: str) -> Who:
@@ -63,63 +39,9 @@ def parse_who(text: str) -> Who:
     )
 
 
-def find_tracks(found: Sequence[Sequence[Face]]) -> list[Track]:
-    """Join the faces of a clip to tracks.
-
-    In each frame the nearest pairs of a track and a face are joined first. A track goes on after any gap if a face
-    turns up where the last one was (a driver who looks over the shoulder comes back as the same person). Cuts from one
-    scene to another are not noticed.
-
-    Args:
-        found: the faces of every frame.
-
-    Returns:
-        By first frame, then from left to right.
-    """
-    joined: list[tuple[list[int], list[Face]]] = []
-    last: list[_Place] = []
-    for number, faces in enumerate(found):
-        places = [_place(face) for face in faces]
-        pairs = sorted(
-            (distance, t, i)
-            for t, before in enumerate(last)
-            for i, now in enumerate(places)
-            if (distance := _distance(before, now)) is not None
-        )
-        done: set[int] = set()
-        for _, t, i in pairs:
-            frames, seen = joined[t]
-            if i not in done and frames[-1] != number:
-                done.add(i)
-                frames.append(number)
-                seen.append(faces[i])
-                last[t] = places[i]
-        for i in sorted(set(range(len(faces))) - done, key=lambda i: places[i]):
-            joined.append(([number], [faces[i]]))
-            last.append(places[i])
-    return [Track(tuple(frames), tuple(faces)) for frames, faces in joined]
-
-
-_Place = tuple[float, float, float]
-"""Centre (x, y) and size of a face, in pixels."""
-
-
-def _place(face: Face) -> _Place:
-    points = face.points_px[:, :2]
-    x, y = ((points.min(axis=0) + points.max(axis=0)) / 2).tolist()
-    return x, y, face_size_px(face.points_px)
-
-
-def _distance(one: _Place, other: _Place) -> float | None:
-    """In face sizes; None if these cannot be the same person."""
-    small, large = sorted((one[2], other[2]))
-    distance = math.hypot(one[0] - other[0], one[1] - other[1])
-    return distance / large if distance <= REACH * large and large <= GROWTH * small else None
-
-
 def pick(faces: Sequence[Face], who: Who) -> set[int]:
     """Which faces of one image are meant, as positions in ``faces``."""
-    order = sorted(range(len(faces)), key=lambda i: _place(faces[i]))
+    order = sorted(range(len(faces)), key=lambda i: place(faces[i]))
     if who == "all" or not order:
         return set(order)
     if who == "largest":

@@ -32,7 +32,7 @@ class Everywhere:
 
     fingerprint = "everywhere"
 
-    def __call__(self, image):
+    def __call__(self, image, closely=True):
         from fsa_data.types import Face
 
         if image.mean() < 1:

@@ -40,7 +40,7 @@ class Here:
     def __init__(self, *faces):
         self.faces = list(faces)
 
-    def __call__(self, image):
+    def __call__(self, image, closely=True):
         return self.faces
 
 

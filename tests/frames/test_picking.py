@@ -1,11 +1,14 @@
 """Frames by their own timestamps: the picture that comes back says which frame it is."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
 from numbered_video import cut_off, damage, number_in, numbered, scramble, turn_clockwise, write_video
 
 from fsa_data.errors import BadVideoError, ConfigError, DatasetNotFoundError
+from fsa_data.frames import picking
 from fsa_data.frames.picking import Sampling, frames_at, read_timeline
 
 VARIABLE_MS = [0, 10, 50, 51, 300, 310, 330, 700, 701, 702, 800, 900, 1000, 1100, 1150, 1160, 1170, 1500, 1501, 1900]
@@ -145,3 +148,38 @@ def test_a_draw_depends_on_seed_and_interval_only():
 def test_numbers_out_of_range_are_refused(values):
     with pytest.raises(ConfigError, match="got"):
         Sampling(**values)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"bf": "3", "g": "50"}),
+        ("a.mkv", "libx264", {"bf": "3", "g": "50", "x264-params": "open-gop=1"}),
+        ("a.ts", "libx264", {"bf": "2", "g": "50"}),
+        ("a.avi", "mpeg4", {"g": "50"}),
+        ("a.webm", "libvpx-vp9", {"g": "50"}),
+        ("a.mp4", "libx264", {"g": "1000"}),
+    ],
+)
+def test_frames_far_apart_are_jumped_to_and_are_the_right_ones(tmp_path, monkeypatch, name, codec, options):
+    path = write_video(tmp_path / name, range(0, 40 * 500, 40), codec=codec, stream_options=options)
+    timeline = read_timeline(path)
+    assert len(timeline) == 500
+    decoded = []
+    real = picking._decoded
+    monkeypatch.setattr(picking, "_decoded", lambda *a: (decoded.append(f.pts) or f for f in real(*a)))
+    wanted = [3, 130, 131, 149, 151, 340, 499]
+    assert _numbers(timeline, wanted) == [(i, i) for i in wanted]
+    assert _numbers(timeline, [450]) == [(450, 450)]
+    if len(timeline.keys) > 5 and name != "a.ts":  # which has no index: frames are found from the beginning
+        assert len(decoded) < 400
+
+
+def test_a_seek_that_lands_too_late_is_made_up_for(tmp_path):
+    path = write_video(tmp_path / "a.mp4", range(0, 40 * 200, 40), stream_options={"g": "50"})
+    timeline = read_timeline(path)
+    wrong = replace(timeline, keys=np.array([*timeline.keys, timeline.ticks[120]], np.int64))
+    wrong.keys.sort()
+    assert _numbers(wrong, [125, 160]) == [(125, 125), (160, 160)]
+    late = replace(timeline, ticks=timeline.ticks, keys=timeline.ticks)  # every frame called a key frame
+    assert _numbers(late, [60, 130, 199]) == [(60, 60), (130, 130), (199, 199)]

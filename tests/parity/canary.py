@@ -21,7 +21,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if not _watching:
         return
     if event in _DEEDS or (event == "open" and _for_writing(arguments[1], arguments[2])):
-        _watching[-1].append(f"{event} {str(arguments[:1])[:60]}")
+        _watching[-1].append(f"{event} {str(arguments[0] if arguments else '')[:60]}")
 
 
 def _for_writing(mode: object, flags: object) -> bool:

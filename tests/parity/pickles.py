@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from fsa_data.errors import UnsafeFileError
+from fsa_data.errors import FsaError
 from fsa_data.nets.stylegan2_files import load_generator
 from tests.parity.canary import watched
 from tests.parity.checks import Line, one_line
@@ -27,10 +27,11 @@ def check_refused(path: Path) -> Line:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), watched() as deeds:
         try:
             load_generator(path)
-        except UnsafeFileError as error:
-            refused, note = True, one_line(error).removeprefix("UnsafeFileError: ")
+        except FsaError as error:
+            refused, note = True, one_line(error).partition(": ")[2]
         except Exception as error:
             note = f"not refused, but failed: {one_line(error)}"
     if said.getvalue() or deeds:
-        refused, note = False, f"something of it was run: {', '.join(deeds[:3]) or said.getvalue()[:60]!r}"
+        refused = False
+        note = f"something of it was run: {', '.join(deeds[:3]) or f'it printed {said.getvalue()[:60]!a}'}"
     return Line(path.name, "refused", "ok" if refused else "MISS", note=note)

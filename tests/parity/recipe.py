@@ -189,12 +189,12 @@ def expected_shapes(fixture: Fixture, part: str = "") -> dict[str, tuple[int, ..
 def check_state(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
     """Equal keys and shapes, or a :class:`ParityError` that names some of what differs."""
     wrong = [f"no {key}" for key in expected if key not in state]
-    wrong += [f"{key} too many" for key in state if key not in expected]
     wrong += [
         f"{key} is {list(state[key].shape)} instead of {list(shape)}"
         for key, shape in expected.items()
         if key in state and tuple(state[key].shape) != shape
     ]
+    wrong += [f"{key} too many" for key in state if key not in expected]
     if wrong:
         raise ParityError(f"{len(wrong)} keys differ: {', '.join(wrong[:4])}")
 

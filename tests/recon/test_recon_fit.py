@@ -21,7 +21,7 @@ def known(model, seed, shape=1.0):
     c = Coefficients.zeros(model, 2)
     c.identity[:] = shape * torch.randn(2, 80, generator=generator)
     c.expression[:] = 0.5 * shape * torch.randn(2, 64, generator=generator)
-    c.angles[:] = torch.tensor([0.3, 0.6, 0.3]) * (2 * torch.rand(2, 3, generator=generator) - 1)
+    c.angles[:] = torch.tensor([0.3, 0.9, 0.4]) * (2 * torch.rand(2, 3, generator=generator) - 1)
     c.translation[:] = torch.tensor([0.1, 0.1, 0.5]) * torch.randn(2, 3, generator=generator)
     c.lighting[:] = 0.1 * torch.randn(2, 27, generator=generator)
     c.albedo[:] = torch.randn(2, 80, generator=generator)
@@ -51,7 +51,7 @@ def test_the_pose_of_a_mean_face_comes_back(model, seed):
 def test_a_known_face_comes_back(model):
     c = known(model, 2)
     landmarks = landmarks_of(model, c)
-    found = fit_landmarks(model, landmarks, steps=40)
+    found = fit_landmarks(model, landmarks)
     apart = (landmarks_of(model, found) - landmarks).norm(dim=-1)
     before = (landmarks_of(model, Coefficients.zeros(model, 2)) - landmarks).norm(dim=-1)
     assert float(before.mean()) > 8
@@ -72,11 +72,12 @@ def test_what_is_found_is_the_least_of_the_published_losses(model):
         points = surface(model, c).landmarks_px
         return 1.6e-3 * losses.landmark_loss(points, landmarks) + 3e-4 * losses.coefficient_loss(c)
 
-    least = float(loss(found.vector))
-    assert least < 0.1 * float(loss(Coefficients.zeros(model).vector))
-    for seed in range(20):
-        step = 0.01 * torch.randn(1, 257, generator=torch.Generator().manual_seed(seed))
-        assert float(loss(found.vector + step)) > least
+    def slope(vector):
+        return torch.autograd.functional.jacobian(loss, vector)[:, :144]  # identity and expression
+
+    mean = Coefficients.zeros(model).vector
+    assert float(loss(found.vector)) < 0.1 * float(loss(mean))
+    assert float(slope(found.vector).abs().max()) < 1e-5 * float(slope(mean).abs().max())
 
 
 def test_without_a_prior_the_points_are_met(model):

@@ -83,7 +83,7 @@ def test_photos_travel_between_processes(tmp_path):
     ("spec", "error", "message"),
     [
         ("portrait", UnknownNameError, "Did you mean 'portraits'"),
-        ("kdef:faces", UnknownNameError, "Unknown source 'kdef'"),
+        ("kdf:faces", UnknownNameError, "Unknown source 'kdf'"),
         ("portraits:x", ConfigError, "expected 'portraits'"),
         ("folder", ConfigError, "expected 'folder:DIR'"),
         ("image:", ConfigError, "expected 'image:PATH'"),

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fsa_data.errors import ConfigError, NoViewError, SourceError, UnknownNameError
+from fsa_data.errors import BlenderError, ConfigError, MissingWeightsError, NoViewError, SourceError, UnknownNameError
 from fsa_data.faces import load_landmarker
 from fsa_data.sources import find_faces, load_source
 
@@ -144,3 +144,18 @@ def test_a_profile_is_used_as_it_is(save, landmarker, caplog):
 def test_options_out_of_range(save, portrait, options, error, message):
     with pytest.raises(error, match=message):
         load_source(save(portrait), options)
+
+
+def test_the_published_reconstruction_says_what_it_needs(save, portrait, monkeypatch):
+    monkeypatch.delenv("FSA_WEIGHTS", raising=False)
+    with pytest.raises(MissingWeightsError, match=r"deep3d/epoch_20.pth is missing .* embedded reconstruction"):
+        load_source(save(portrait), {"recon": "deep3d"})
+    with pytest.raises(ConfigError, match="expression 'own' only"):
+        load_source(save(portrait), {"recon": "deep3d", "expressions": ["smile"]})
+
+
+def test_blender_says_what_it_needs(save, portrait, monkeypatch, tmp_path):
+    monkeypatch.setenv("FSA_BLENDER", str(tmp_path / "none"))
+    photos = load_source(save(portrait), FEW | {"renderer": "blender"}).photos
+    with pytest.raises(BlenderError, match="no program that can be run"):
+        photos[1].load()

@@ -6,9 +6,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from fsa_data.errors import ConfigError, DatasetNotFoundError, FsaError
+from fsa_data.sources.mixing import options_of
 from train.config import Config, flat, from_hydra
 from train.explain import register_schema
 from train.loop import load_frames
+from train.overrides import prepare
 from train.run import CONFIGS
 
 FILES = sorted(path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.glob("*/*.yaml"))
@@ -124,3 +126,12 @@ def test_flat_names_every_value():
     assert {"fit.lr", "source", "hydra"} & set(names) == {"fit.lr", "source"}
     assert flat(OmegaConf.create({"a": {"b": {"c": 1}}, "d": {}})) == {"a.b.c": 1, "d": {}}
     assert Path(CONFIGS / "train.yaml").is_file()
+
+
+def test_options_of_one_source_in_a_list_arrive_as_load_source_wants_them():
+    words = ["source=[tpdne,kdef:a b]", "source_options.tpdne.count=3", "source_options.expressions=[NE,HA]"]
+    config = from_hydra(composed(*prepare(words)))
+    assert config.source == ["tpdne", "kdef:a b"]
+    assert config.source_options == {"tpdne": {"count": 3}, "expressions": ["NE", "HA"]}
+    fields = {"tpdne": ["count"], "kdef": ["expressions"]}
+    assert options_of(config.source_options, fields) == {"tpdne": {"count": 3}, "kdef": {"expressions": ["NE", "HA"]}}

@@ -1,40 +1,11 @@
-"""Who is who: made-up faces, so that everything about them is known."""
+"""Who is meant: made-up faces, so that everything about them is known."""
 
-import numpy as np
 import pytest
 
 from fsa_data.errors import ConfigError
-from fsa_data.types import Face
-from fsa_data.worker.tracks import Track, find_tracks, main_tracks, parse_who, pick, pick_tracks, sample
-
-SHAPE = np.random.default_rng(0).random((478, 3)).astype(np.float32) - 0.5
-
-
-def face(x, y=100.0, size=60.0, yaw=0.0, confidence=0.9):
-    points = SHAPE * size + np.array([x, y, 0], np.float32)
-    return Face(points.astype(np.float32), yaw, 0.0, 0.0, np.zeros(52, np.float32), confidence)
-
-
-def where(track):
-    return [round(float(f.points_px[:, 0].mean())) for f in track.faces]
-
-
-def test_two_who_stay_apart_are_two_tracks_in_whatever_order_they_are_found():
-    found = [[face(100 + 5 * i), face(300 - 5 * i)][:: 1 if i % 2 else -1] for i in range(10)]
-    tracks = find_tracks(found)
-    assert [track.frames for track in tracks] == [tuple(range(10))] * 2
-    assert [abs(where(track)[-1] - end) < 5 for track, end in zip(tracks, (145, 255), strict=True)] == [True, True]
-
-
-def test_a_gap_ends_no_track_but_a_jump_or_another_size_does():
-    found = [[face(100)], [], [], [face(120)], [face(400)], [face(400, size=200)]]
-    assert [track.frames for track in find_tracks(found)] == [(0, 3), (4,), (5,)]
-
-
-def test_the_nearer_of_two_goes_on():
-    tracks = find_tracks([[face(100)], [face(150), face(110)]])
-    assert [track.frames for track in tracks] == [(0, 1), (1,)]
-    assert where(tracks[0])[1] < 120
+from fsa_data.faces.tracks import Track, find_tracks
+from fsa_data.worker.tracks import main_tracks, parse_who, pick, pick_tracks, sample
+from tests.faces.made_up import face
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Commands of ``fsa``, one file each."""
