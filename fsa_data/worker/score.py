@@ -7,15 +7,14 @@ score, which needs no swapping; a sample of frames is swapped, and the face is l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from fsa_data.errors import ConfigError, DatasetNotFoundError
+from fsa_data.errors import ConfigError, DatasetNotFoundError, SourceError
 from fsa_data.faces import load_landmarker
 from fsa_data.merge import REFERENCE_FRAMES, make_reference
 from fsa_data.quality import (
@@ -31,7 +30,7 @@ from fsa_data.quality import (
     tone_distance,
 )
 from fsa_data.sources import FLOWS, find_faces, load_source
-from fsa_data.types import FaceReference, Landmarker, Reason, Source, SourceFace, Swap, SwapEngine, paste
+from fsa_data.types import FaceReference, Landmarker, Photo, Reason, Source, SourceFace, Swap, SwapEngine, paste
 from fsa_data.worker.plan import frame_seed
 from fsa_data.worker.remember import remembering
 from fsa_data.worker.score_clips import Clip, Looked, Sight, look_at
@@ -111,17 +110,17 @@ def load_flows(specs: Sequence[str], options: Mapping[str, Any]) -> dict[str, So
     """
     if twice := sorted({spec for spec in specs if list(specs).count(spec) > 1}):
         raise ConfigError(f"The source {twice[0]!r} is given twice; each -s is a flow of its own.")
-    taken: set[str] = set()
-    flows = {}
-    for spec in specs:
-        word = spec.partition(":")[0]
-        known = {field.name for field in dataclasses.fields(FLOWS[word].options)} if word in FLOWS else set()
-        mine = {key: value for key, value in options.items() if key in known or key.startswith(f"{word}.")}
-        taken |= set(mine)
-        flows[spec] = load_source(spec, mine)
-    if strange := sorted(set(options) - taken):
+    mine = {spec: known_options(spec, options) for spec in specs}
+    if strange := sorted(set(options).difference(*mine.values())):
         raise ConfigError(f"None of the sources {', '.join(specs)} has an option {', '.join(map(repr, strange))}.")
-    return flows
+    return {spec: load_source(spec, mine[spec]) for spec in specs}
+
+
+def known_options(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some options that one source takes: the ones that its flow knows, and ``FLOW.KEY`` for its flow."""
+    word = spec.partition(":")[0]
+    known = {field.name for field in dataclasses.fields(FLOWS[word].options)} if word in FLOWS else set()
+    return {key: value for key, value in options.items() if key in known or key.partition(".")[0] == word}
 
 
 def score_flows(
@@ -162,15 +161,24 @@ def score_flows(
     failures += [f"{clip.name}: no face is found in any frame" for clip in looked if not clip.detected.any()]
     references = {clip.name: _reference(clip, engine) for clip in looked}
     for name, source in flows.items():
-        people = _people(name, source, landmarker, progress)
-        pairs = [(person, clip) for person in people for clip in looked if person[0].identity != clip.subject]
+        people = _people(source)
+        pairs = [(identity, clip) for identity in people for clip in looked if identity != clip.subject]
         if not pairs:
             raise ConfigError(f"The source {name} only offers the people of the targets themselves. Add another one.")
-        total = sum(len(clip.sights) for _, clip in pairs)
-        with tqdm(total=total, desc=f"swapping {name}", unit="frame", disable=None if progress else True) as bar:
-            for person in people:
+        total = len(source.photos) + sum(len(clip.sights) for _, clip in pairs)
+        with tqdm(total=total, desc=name, unit="picture", disable=None if progress else True) as bar:
+            unusable = []
+            for identity, photos in people.items():
+                try:
+                    person = _faces_of(photos, landmarker, bar)
+                except SourceError as error:
+                    unusable.append(f"{name}, {identity}: {error}")
+                    continue
                 run = _Run(engine, landmarker, seed, name, person, {}, failures, bar)
-                swaps += [run.swap(clip, references[clip.name]) for wearing, clip in pairs if wearing is person]
+                swaps += [run.swap(clip, references[clip.name]) for who, clip in pairs if who == identity]
+        if len(unusable) == len(people):
+            raise SourceError(f"Nobody of the source {name} can be put on: {unusable[0]}")
+        failures += unusable
     return Scored(tuple(swaps), tuple(failures))
 
 
@@ -218,12 +226,24 @@ class _Run:
         return self.looks[donor.digest]
 
 
-def _people(name: str, source: Source, landmarker: Landmarker, progress: bool) -> list[tuple[SourceFace, ...]]:
-    """The faces of a source, by identity."""
-    bar = tqdm(source.photos, desc=f"faces of {name}", unit="photo", disable=None if progress else True)
+def _people(source: Source) -> dict[str, list[Photo]]:
+    """The photos of a source by identity."""
+    people: dict[str, list[Photo]] = {}
+    for photo in sorted(source.photos, key=lambda photo: (photo.identity, photo.digest)):
+        people.setdefault(photo.identity, []).append(photo)
+    return people
+
+
+def _faces_of(photos: Sequence[Photo], landmarker: Landmarker, bar: Any) -> tuple[SourceFace, ...]:
+    """The faces of one identity; only those of one at a time are in memory."""
+
+    def counted() -> Iterator[Photo]:
+        for photo in photos:
+            yield photo
+            bar.update()
+
     with remembering(landmarker) as looking:
-        donors = sorted(find_faces(bar, looking), key=lambda donor: (donor.identity, donor.digest))
-    return [tuple(own) for _, own in groupby(donors, key=lambda donor: donor.identity)]
+        return tuple(find_faces(counted(), looking))
 
 
 def _reference(clip: Looked, engine: SwapEngine) -> FaceReference | None:
