@@ -96,33 +96,30 @@ def flow_specs(given: Any, options: Mapping[str, Any]) -> list[FlowSpec]:
     Raises:
         ConfigError: something else, or two flows of one name.
     """
-    specs: list[FlowSpec] = []
-    for number, entry in enumerate([given] if isinstance(given, str | dict) else given or []):
-        entry = dict(entry) if isinstance(entry, Mapping) else {"source": entry}
-        source = entry.get("source")
-        parts = source if isinstance(source, list) else [source]
-        if set(entry) - {"source", "options", "name"} or not all(part and isinstance(part, str) for part in parts):
-            raise ConfigError(
-                f"flows[{number}] must be a source, or {{source: ..., options: {{...}}, name: ...}}, got {entry!r}."
-            )
-        common = {key: value for part in parts for key, value in known_options(part, options).items()}
-        name = str(entry.get("name") or "+".join(parts))
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40]
-        specs.append(
-            FlowSpec(
-                name,
-                parts if len(parts) > 1 else parts[0],
-                common | dict(entry.get("options") or {}),
-                f"flow-{number}-{slug}",
-            )
-        )
+    specs = [
+        _flow_spec(number, entry, options)
+        for number, entry in enumerate([given] if isinstance(given, str | dict) else given or [])
+    ]
     if not specs:
         raise ConfigError("flows names no source. Give at least one: flows=[portraits,simdrive].")
     if twice := [name for name, count in Counter(spec.name for spec in specs).items() if count > 1]:
-        raise ConfigError(
-            f"Two flows are called {twice[0]!r}. Give each a name of its own: {{source: ..., name: ...}}."
-        )
+        raise ConfigError(f"Two flows are called {twice[0]!r}. Give one another name: {{source: ..., name: ...}}.")
     return specs
+
+
+def _flow_spec(number: int, given: Any, options: Mapping[str, Any]) -> FlowSpec:
+    entry: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"source": given}
+    source, own = entry.get("source"), entry.get("options") or {}
+    parts: list[Any] = source if isinstance(source, list) and source else [source]
+    plain = all(part and isinstance(part, str) for part in parts)
+    if set(entry) - {"source", "options", "name"} or not plain or not isinstance(own, Mapping):
+        raise ConfigError(
+            f"flows[{number}] must be a source, or {{source: ..., options: {{...}}, name: ...}}, got {given!r}."
+        )
+    common = {key: value for part in parts for key, value in known_options(part, options).items()}
+    name = str(entry.get("name") or "+".join(parts))
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40]
+    return FlowSpec(name, parts if len(parts) > 1 else parts[0], common | dict(own), f"flow-{number}-{slug}")
 
 
 def _config_of(config: Config, spec: FlowSpec) -> Config:
