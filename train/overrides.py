@@ -66,7 +66,7 @@ def _literal(key: str, value: str) -> str:
     if value == "null" or _is_quoted(value):
         return value
     if key in ("source", "flows") and value.startswith("[") and value.endswith("]"):
-        if "{" in value:  # flows with options: written as Hydra wants them
+        if key == "flows" and re.search(r"[\[,]\s*\{", value):  # with options: written as Hydra wants them
             return value
         parts = [part.strip() for part in value[1:-1].split(",")]
         return f"[{','.join(part if _is_quoted(part) else quoted(_home(part)) for part in parts)}]"
