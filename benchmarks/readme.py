@@ -1,10 +1,10 @@
-"""Make what the README shows: the contact sheet, the demo's table, and the tables of what swaps keep and cost.
+"""Make what the README and docs/score.md show: the contact sheet, the demo's table, what swaps and views keep and cost.
 
 python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
-`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train and occluders (and, as masked.json,
-`benchmarks.occluders --condition masked`). What has not been measured is left as it is in the README.
+`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, flows and occluders (and, as
+masked.json, `benchmarks.occluders --condition masked`). What has not been measured is left as it is.
 """
 
 from __future__ import annotations
@@ -122,16 +122,40 @@ def speed_table(figures: Path) -> str:
     return "\n".join([*lines, "", f"Measured on {machine['processor']}, 2 cores, no GPU, other work beside it."])
 
 
+def flows_table(figures: Path) -> str:
+    """What views and expressions of single photos are worth, as a Markdown table."""
+    flows = _load(figures / "flows.json")
+    lines = [
+        "| target | flow | photos | score: median | 95th percentile | pose | expression | landmarks | found again |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for target, found in flows["targets"].items():
+        for name, line in found["flows"].items():
+            errors = f"{line['pose_error_deg']:.1f}° | {line['expression_error']:.4f} | {line['landmark_error']:.4f}"
+            scores = f"{line['score_median']:.1f} | {line['q95_median']:.1f}"
+            photos, again = f"{line['photos_per_person']:.0f}", f"{line['found_again']:.1%}"
+            lines.append(f"| {target} | {name} | {photos} | {scores} | {errors} | {again} |")
+    lines.append("")
+    for target, found in flows["targets"].items():
+        changes = [
+            f"{by['mean']:+.4f} by {name} ({by['low']:+.4f} to {by['high']:+.4f})"
+            for name, by in found["expression_error_changes"].items()
+        ]
+        lines.append(f"Change of the expression error, swap by swap, {target}: {', then '.join(changes)}.")
+    lines += ["", f"{flows['people']} people ({flows['photos']}), `mesh_warp`. In brackets 95 % bootstrap intervals."]
+    return "\n".join(lines)
+
+
 def _load(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def put(name: str, table: str) -> None:
-    """Write a table between its marks in the README."""
+def put(name: str, table: str, page: str = "README.md") -> None:
+    """Write a table between its marks in a page."""
     before, after = (mark.format(name) for mark in MARKS)
-    readme = ROOT / "README.md"
-    head, rest = readme.read_text(encoding="utf-8").split(before)
-    readme.write_text(f"{head}{before}\n{table}\n{after}{rest.split(after)[1]}", encoding="utf-8")
+    path = ROOT / page
+    head, rest = path.read_text(encoding="utf-8").split(before)
+    path.write_text(f"{head}{before}\n{table}\n{after}{rest.split(after)[1]}", encoding="utf-8")
 
 
 def main() -> None:
@@ -141,13 +165,14 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, default=ROOT / "runs" / "benchmarks")
     options = parser.parse_args()
     cv2.imwrite(str(ROOT / "docs" / "contact_sheet.jpg"), contact_sheet()[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-    for name, make, folder in (
-        ("demo", demo_table, options.runs),
-        ("kept", kept_table, options.figures),
-        ("speed", speed_table, options.figures),
+    for name, make, folder, page in (
+        ("demo", demo_table, options.runs, "README.md"),
+        ("kept", kept_table, options.figures, "README.md"),
+        ("speed", speed_table, options.figures, "README.md"),
+        ("flows", flows_table, options.figures, "docs/score.md"),
     ):
         try:
-            put(name, make(folder))
+            put(name, make(folder), page)
         except FileNotFoundError as error:
             print(f"The {name} table is left as it is: there is no {error.filename}.")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsa_data
-from fsa_data.commands import gallery
+from fsa_data.commands import gallery, score
 from fsa_data.commands.words import pairs
 from fsa_data.errors import (
     ConfigError,
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_materialise(commands)
     _add_extract(commands)
     gallery.add(commands)
+    score.add(commands)
     _add_cache(commands)
     compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")

@@ -132,6 +132,8 @@ class Config:
     executor: Executor = field(default_factory=Executor)
     seed: int = MISSING
     gallery: int = MISSING
+    flows: Any = None
+    score_frames: int = 20
 
 
 def from_hydra(composed: DictConfig) -> Config:
@@ -184,6 +186,7 @@ def _check_numbers(config: Config) -> None:
     for key, value, least in (
         ("seed", config.seed, 0),
         ("gallery", config.gallery, 0),
+        ("score_frames", config.score_frames, 1),
         ("fakes_per_frame", config.fakes_per_frame, 1),
         ("trainer.threads", config.trainer.threads, 0),
         ("trainer.checkpoint_s", config.trainer.checkpoint_s, 0),

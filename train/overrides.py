@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LITERAL = (
-    "source", "engine", "data.root", "data.masked_root", "data.csv", "store", "identity_map", "model.init",
+    "source", "flows", "engine", "data.root", "data.masked_root", "data.csv", "store", "identity_map", "model.init",
     "hydra.run.dir",
 )  # fmt: skip
 """Keys whose values are taken as they are."""
@@ -24,8 +24,8 @@ _OVERRIDE = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)
 def prepare(arguments: Sequence[str]) -> list[str]:
     """The arguments as Hydra wants them; applying it twice changes nothing more.
 
-    * Values of :data:`LITERAL` keys are quoted, unless they are quoted already or are ``null``. ``source=[a,b]``
-      stays a list of quoted strings. A leading ``~`` becomes the home directory.
+    * Values of :data:`LITERAL` keys are quoted, unless they are quoted already or are ``null``. ``source=[a,b]`` and
+      ``flows=[a,b]`` stay lists of quoted strings. A leading ``~`` becomes the home directory.
     * ``source_options.x=1`` and the like may name any option: Hydra wants ``++`` for that.
     * ``experiment=quick`` and ``debug=fdr`` are added to the defaults: Hydra wants ``+``.
 
@@ -65,7 +65,9 @@ def _prepare(argument: str) -> str:
 def _literal(key: str, value: str) -> str:
     if value == "null" or _is_quoted(value):
         return value
-    if key == "source" and value.startswith("[") and value.endswith("]"):
+    if key in ("source", "flows") and value.startswith("[") and value.endswith("]"):
+        if key == "flows" and re.search(r"[\[,]\s*\{", value):  # with options: written as Hydra wants them
+            return value
         parts = [part.strip() for part in value[1:-1].split(",")]
         return f"[{','.join(part if _is_quoted(part) else quoted(_home(part)) for part in parts)}]"
     return quoted(_home(value))

@@ -43,10 +43,15 @@ def run(composed: DictConfig, directory: Path) -> int:
         config = from_hydra(composed)
         # Imported late: a mistyped key is told in a second, not after loading Lightning and timm.
         from fsa_data.evaluate import comparison_table
+        from train.flows import compare_flows
         from train.loop import cross_validate
 
         secondary = int(os.environ.get("LOCAL_RANK", "0")) > 0
-        outcome = cross_validate(config, directory, secondary=secondary)
+        if config.flows is None:
+            failures = cross_validate(config, directory, secondary=secondary).failures
+            told = "" if secondary else f"{comparison_table([directory])}\n\n{directory / 'report.html'}\n"
+        else:
+            told, failures = compare_flows(config, directory, secondary=secondary)
     except FsaError as error:
         _leave_no_empty_folder(directory)
         return wrong(error, str(error))
@@ -55,10 +60,10 @@ def run(composed: DictConfig, directory: Path) -> int:
         return wrong(error, _no_room(error, directory))
     if secondary:
         return DONE
-    sys.stdout.write(f"{comparison_table([directory])}\n\n{directory / 'report.html'}\n")
-    for reason, count in outcome.failures.items():
+    sys.stdout.write(told)
+    for reason, count in failures.items():
         sys.stderr.write(f"{count} frames or swaps are missing: {reason}. Run again to try these frames once more.\n")
-    return DONE_WITH_FAILURES if outcome.failures else DONE
+    return DONE_WITH_FAILURES if failures else DONE
 
 
 def _leave_no_empty_folder(directory: Path) -> None:

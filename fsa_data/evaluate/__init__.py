@@ -2,6 +2,8 @@
 
 from fsa_data.evaluate.comparison import comparison_table
 from fsa_data.evaluate.files import write_atomic, write_json
+from fsa_data.evaluate.flow_report import check_scores_folder, write_scores
+from fsa_data.evaluate.flow_table import FlowLine, flow_lines, flows_text, swap_lines
 from fsa_data.evaluate.folds import Fold, choose, group_kfold, loso
 from fsa_data.evaluate.predictions import (
     FAKE,
@@ -19,22 +21,28 @@ __all__ = [
     "FAKE",
     "REAL",
     "Background",
+    "FlowLine",
     "Fold",
     "FoldFacts",
     "Pair",
     "Predictions",
     "RunFacts",
+    "check_scores_folder",
     "choose",
     "comparison_table",
     "concatenate",
     "conditioned",
+    "flow_lines",
+    "flows_text",
     "fold_predictions",
     "group_kfold",
     "loso",
     "read_predictions",
     "summarise",
+    "swap_lines",
     "write_atomic",
     "write_json",
     "write_predictions",
     "write_report",
+    "write_scores",
 ]

@@ -29,7 +29,7 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
     """
     n = len(classes)
     size = 2.6 + 0.46 * n
-    figure, axes = _figure(size + 0.3, size)
+    figure, axes = new_figure(size + 0.3, size)
     percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     for row, column in zip(*np.nonzero(percent >= 0.5), strict=True):
@@ -50,13 +50,13 @@ def confusion_figure(matrix: NDArray[np.int64], classes: Sequence[str], title: s
     axes.set_title(title, fontsize=11, loc="left")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def subjects_figure(scores: Mapping[str, float], pooled: float, title: str) -> bytes:
     """Macro-F1 of every held-out subject as dots, worst first, with the pooled value as a line; a PNG file."""
     order = sorted(scores, key=lambda subject: (scores[subject], subject))
-    figure, axes = _figure(6.4, 1.3 + 0.26 * len(order))
+    figure, axes = new_figure(6.4, 1.3 + 0.26 * len(order))
     rows = np.arange(len(order))
     values = [scores[subject] for subject in order]
     axes.hlines(rows, 0, values, color=_GREY, linewidth=2, zorder=1)
@@ -72,13 +72,13 @@ def subjects_figure(scores: Mapping[str, float], pooled: float, title: str) -> b
     axes.set_xlabel("macro-F1")
     axes.set_title(title, fontsize=11, loc="left", pad=16)
     _plain(axes)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def coverage_figure(swapped: Mapping[str, int], skipped: Mapping[str, int], title: str) -> bytes:
     """Swapped and skipped frames per class or subject as stacked bars; a PNG file."""
     names = list(swapped)
-    figure, axes = _figure(6.4, 1.4 + 0.28 * len(names))
+    figure, axes = new_figure(6.4, 1.4 + 0.28 * len(names))
     rows = np.arange(len(names))
     made = np.array([swapped[name] for name in names])
     lost = np.array([skipped[name] for name in names])
@@ -94,11 +94,14 @@ def coverage_figure(swapped: Mapping[str, int], skipped: Mapping[str, int], titl
     axes.set_title(title, fontsize=11, loc="left", pad=22)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, frameon=False, borderaxespad=0.2)
     _plain(axes)
-    return _png(figure)
+    return png_bytes(figure)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of the object interface: pyplot would keep it alive and may want a display."""
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure, in inches, and its axes.
+
+    It is one of the object interface: pyplot would keep it alive and may want a display.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -112,8 +115,8 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _png(figure: Figure) -> bytes:
-    # Equal numbers give equal bytes: no version or date in the file.
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as a PNG file; equal numbers give equal bytes, since no version or date is in it."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=130, metadata={"Software": None})
     return out.getvalue()

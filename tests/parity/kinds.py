@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.parity import deep3d, plain, stylegan2
+from tests.parity import deep3d, plain, score, stylegan2
 from tests.parity.recipe import Fixture
 
 KINDS: dict[str, Callable[[Fixture], dict[str, Any]]] = {
@@ -14,5 +14,6 @@ KINDS: dict[str, Callable[[Fixture], dict[str, Any]]] = {
     "Deep3DFaceRecon.align_img": deep3d.alignment,
     "StyleGAN2.Generator": stylegan2.generator,
     "StyleGAN2 pickle": stylegan2.pickled,
+    "T1.landmark_score": score.landmark_score,
 }
 """From a fixture to its outputs by name: complete ones, arrays or tensors."""

@@ -52,7 +52,7 @@ def test_there_are_the_documented_choices():
         "trainer": {"auto", "cpu", "gpu", "ddp"},
         "logger": {"csv", "tensorboard", "wandb"},
         "executor": {"local"},
-        "experiment": {"quick", "thesis", "demo"},
+        "experiment": {"quick", "thesis", "demo", "flows"},
     }
     for group, names in wanted.items():
         assert {path.stem for path in (CONFIGS / group).glob("*.yaml")} >= names
