@@ -135,13 +135,13 @@ def flows_table(figures: Path) -> str:
             scores = f"{line['score_median']:.1f} | {line['q95_median']:.1f}"
             photos, again = f"{line['photos_per_person']:.0f}", f"{line['found_again']:.1%}"
             lines.append(f"| {target} | {name} | {photos} | {scores} | {errors} | {again} |")
-    lines.append("")
+    lines += ["", "Change of the expression error, swap by swap:", ""]
     for target, found in flows["targets"].items():
         changes = [
-            f"{by['mean']:+.4f} by {name} ({by['low']:+.4f} to {by['high']:+.4f})"
-            for name, by in found["expression_error_changes"].items()
+            f"{by['mean']:+.4f} ({by['low']:+.4f} to {by['high']:+.4f})"
+            for by in found["expression_error_changes"].values()
         ]
-        lines.append(f"Change of the expression error, swap by swap, {target}: {', then '.join(changes)}.")
+        lines.append(f"- {target}: by views {changes[0]}, by expressions besides {changes[1]}")
     lines += ["", f"{flows['people']} people ({flows['photos']}), `mesh_warp`. In brackets 95 % bootstrap intervals."]
     return "\n".join(lines)
 

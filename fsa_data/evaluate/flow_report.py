@@ -32,7 +32,11 @@ def check_scores_folder(out: Path, overwrite: bool) -> None:
 
     Raises:
         ConfigError: a file, a folder with other files, or a former result that may not be replaced.
+        OutputError: the folder that it lies in cannot be written.
     """
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise OutputError(f"Cannot write to {above}. Name another folder.")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"The output {out} is a file. Give a folder.")
     there = {entry.name for entry in out.iterdir()} if out.is_dir() else set()

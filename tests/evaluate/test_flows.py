@@ -131,6 +131,15 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="Cannot write"):
         write_scores(tmp_path / "file" / "scores", SWAPS)
+    with pytest.raises(OutputError, match=r"Cannot write to .*file\. Name another folder"):
+        check_scores_folder(tmp_path / "file" / "deep" / "scores", overwrite=False)
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_the_work(tmp_path, request):
+    tmp_path.chmod(0o555)
+    request.getfixturevalue("unprivileged")
+    with pytest.raises(OutputError, match="Name another folder"):
+        check_scores_folder(tmp_path / "deep" / "scores", overwrite=False)
 
 
 @pytest.mark.parametrize(
