@@ -152,12 +152,12 @@ def flows_table(lines: Sequence[FlowLine], results: Mapping[str, Mapping[str, An
 
 
 def _facts(line: FlowLine, result: Mapping[str, Any]) -> dict[str, Any]:
-    """A flow's line with what training says; ``coverage`` is that of all frames, not of the sampled ones."""
+    """A flow's line with what training says; coverage of all frames, trained_fake the mean of folds."""
     coverage, real = result["coverage"], result["test"]["real"]
     whole = coverage["swapped"] + coverage["skipped"]
     learnt = {
         "coverage": coverage["swapped"] / whole if whole else math.nan,
-        "trained_fake": sum(fold["n_train_fake"] for fold in result["folds"]),
+        "trained_fake": round(sum(fold["n_train_fake"] for fold in result["folds"]) / len(result["folds"])),
         "tested_real": real["n"],
         "macro_f1_real": math.nan if real["macro_f1"] is None else real["macro_f1"],
         "accuracy_real": math.nan if real["accuracy"] is None else real["accuracy"],

@@ -46,7 +46,7 @@ class SwapLine:
         median: its median.
         sampled: frames that were to be swapped.
         coverage: share of these that were.
-        found_again: share of the swapped ones in whose result the face is found.
+        found_again: of the swapped ones that can be compared, the share in whose result the face is found.
         pose_error_deg: mean over common frames of this swap, like what follows.
         expression_error: 0..1.
         mouth_error: 0..1.
@@ -86,7 +86,7 @@ class FlowLine:
         q95_low: lower end of its 95 % bootstrap interval over swaps.
         q95_high: upper end.
         coverage: share of sampled frames that were swapped, over all swaps.
-        found_again: share of the swapped ones in whose result the face is found.
+        found_again: of the swapped ones that can be compared, the share in whose result the face is found.
         common_frames: frames that all flows have in common.
         pose_error_deg: mean over common frames, like what follows.
         expression_error: 0..1.
@@ -221,7 +221,7 @@ def _swap_line(swap: ScoredSwap, common: frozenset[Frame]) -> SwapLine:
         median=float(np.median(scores)) if len(scores) else math.nan,
         sampled=len(outcomes),
         coverage=_share(swap.swapped, len(outcomes)),
-        found_again=_share(swap.found_again, swap.swapped),
+        found_again=_share(swap.found_again, swap.comparable),
         **errors,
         tone_distance=_mean([o.tone for o in outcomes.values() if o.tone is not None]),
         light_distance=_mean([o.light for o in outcomes.values() if o.light is not None]),
@@ -248,7 +248,7 @@ def _flow_line(flow: str, swaps: Sequence[ScoredSwap], common: frozenset[Frame])
         q95_low=low,
         q95_high=high,
         coverage=_share(swapped, sum(len(swap.outcomes) for swap in swaps)),
-        found_again=_share(sum(swap.found_again for swap in swaps), swapped),
+        found_again=_share(sum(swap.found_again for swap in swaps), sum(swap.comparable for swap in swaps)),
         common_frames=len(common),
         **errors,
         tone_distance=_mean([line.tone_distance for line in lines if not math.isnan(line.tone_distance)]),

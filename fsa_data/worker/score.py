@@ -7,8 +7,9 @@ score, which needs no swapping; a sample of frames is swapped, and the face is l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,14 @@ class Outcome:
 
     Attributes:
         reason: ``swapped``, or why not.
-        kept: what the result kept; None if there is none, or no face is found in it.
+        comparable: there is a result, and the face is found in the same cut-out of the frame itself.
+        kept: what the result kept; None if there is nothing to compare, or no face is found in the result.
         tone: Lab distance between the skins of the two faces; None if not swapped.
         light: distance between their lights; None if not swapped.
     """
 
     reason: Reason
+    comparable: bool = False
     kept: Kept | None = None
     tone: float | None = None
     light: float | None = None
@@ -81,6 +84,11 @@ class ScoredSwap:
     def swapped(self) -> int:
         """Sampled frames that were swapped."""
         return sum(outcome.reason is Reason.SWAPPED for outcome in self.outcomes.values())
+
+    @property
+    def comparable(self) -> int:
+        """Of these, those whose result can be compared with the frame."""
+        return sum(outcome.comparable for outcome in self.outcomes.values())
 
     @property
     def found_again(self) -> int:
@@ -161,69 +169,82 @@ def score_flows(
     failures += [f"{clip.name}: no face is found in any frame" for clip in looked if not clip.detected.any()]
     references = {clip.name: _reference(clip, engine) for clip in looked}
     for name, source in flows.items():
-        people = _people(source)
-        pairs = [(identity, clip) for identity in people for clip in looked if identity != clip.subject]
-        if not pairs:
-            raise ConfigError(f"The source {name} only offers the people of the targets themselves. Add another one.")
-        total = len(source.photos) + sum(len(clip.sights) for _, clip in pairs)
-        with tqdm(total=total, desc=name, unit="picture", disable=None if progress else True) as bar:
-            unusable = []
-            for identity, photos in people.items():
-                try:
-                    person = _faces_of(photos, landmarker, bar)
-                except SourceError as error:
-                    unusable.append(f"{name}, {identity}: {error}")
-                    continue
-                run = _Run(engine, landmarker, seed, name, person, {}, failures, bar)
-                swaps += [run.swap(clip, references[clip.name]) for who, clip in pairs if who == identity]
-        if len(unusable) == len(people):
-            raise SourceError(f"Nobody of the source {name} can be put on: {unusable[0]}")
-        failures += unusable
+        run = _Run(name, engine, landmarker, seed, failures)
+        swaps += run.all(source, looked, references, progress)
     return Scored(tuple(swaps), tuple(failures))
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One identity of a flow; ``looks`` of its photos by digest, as they are needed."""
+    """One flow; ``failures`` grows."""
 
+    flow: str
     engine: SwapEngine
     landmarker: Landmarker
     seed: int
-    flow: str
-    person: tuple[SourceFace, ...]
-    looks: dict[str, Look]
     failures: list[str]
-    bar: Any
 
-    def swap(self, clip: Looked, reference: FaceReference | None) -> ScoredSwap:
+    def all(
+        self,
+        source: Source,
+        clips: Sequence[Looked],
+        references: Mapping[str, FaceReference | None],
+        progress: bool,
+    ) -> list[ScoredSwap]:
+        """Every identity on every clip."""
+        people = _people(source)
+        on = {identity: [clip for clip in clips if clip.subject != identity] for identity in people}
+        if not any(on.values()):
+            raise ConfigError(
+                f"The source {self.flow} only offers the people of the targets themselves. Add another one."
+            )
+        swaps: list[ScoredSwap] = []
+        unusable: list[str] = []
+        total = len(source.photos) + sum(len(clip.sights) for clips in on.values() for clip in clips)
+        with tqdm(total=total, desc=self.flow, unit="picture", disable=None if progress else True) as bar:
+            for identity, photos in people.items():
+                try:
+                    person = _faces_of(photos, self.landmarker, bar)
+                except SourceError as error:
+                    unusable.append(f"{self.flow}, {identity}: {error}")
+                    continue
+                looks = cache(lambda at, person=person: look_of(person[at].image, person[at].face))
+                swaps += [self._one(person, looks, clip, references[clip.name], bar) for clip in on[identity]]
+        if len(unusable) == len(people):
+            raise SourceError(f"Nobody of the source {self.flow} can be put on: {unusable[0]}")
+        self.failures.extend(unusable)
+        return swaps
+
+    def _one(
+        self,
+        person: tuple[SourceFace, ...],
+        looks: Callable[[int], Look],
+        clip: Looked,
+        reference: FaceReference | None,
+        bar: Any,
+    ) -> ScoredSwap:
         """Score every frame, swap the sampled ones."""
-        scores = landmark_scores(clip.points, np.stack([level68(donor.face) for donor in self.person]))
+        scores = landmark_scores(clip.points, np.stack([level68(donor.face) for donor in person]))
         outcomes = {at: Outcome(Reason.NO_FACE) for at in clip.sampled}
         for at, sight in clip.sights.items():
-            outcomes[at] = self._outcome(sight, f"{clip.name}, frame {clip.frames[at]}", reference)
-            self.bar.update()
-        photos = tuple(map(_called, self.person))
-        return ScoredSwap(self.flow, self.person[0].identity, clip, scores, photos, outcomes)
-
-    def _outcome(self, sight: Sight, name: str, reference: FaceReference | None) -> Outcome:
-        """Swap a frame and look at the result."""
-        swap = swap_face(self.engine, sight.image, sight.target, self.person, frame_seed(self.seed, name), reference)
-        if swap.box is None or swap.patch is None:
+            name = f"{clip.name}, frame {clip.frames[at]}"
+            swap = swap_face(self.engine, sight.image, sight.target, person, frame_seed(self.seed, name), reference)
             if error := swap.notes.get("error"):
-                self.failures.append(f"{name}, wearing {self.person[0].identity}: {error}")
-            return Outcome(swap.reason)
-        after, look = None, self._look(swap)
-        if sight.before is not None:
-            after = found_again(sight.before, self.landmarker(paste(sight.image, swap.box, swap.patch)))
-        kept = compare_faces(sight.before, after) if sight.before is not None and after is not None else None
-        return Outcome(swap.reason, kept, tone_distance(look, sight.look), light_distance(look, sight.look))
+                self.failures.append(f"{name}, wearing {person[0].identity}: {error}")
+            # the first photo stands for all where the engine does not say which it took
+            worn = next((i for i, donor in enumerate(person) if donor.digest == swap.notes.get("donor")), 0)
+            outcomes[at] = self._outcome(sight, swap, looks(worn)) if swap.swapped else Outcome(swap.reason)
+            bar.update()
+        return ScoredSwap(self.flow, person[0].identity, clip, scores, tuple(map(_called, person)), outcomes)
 
-    def _look(self, swap: Swap) -> Look:
-        """Of the photo that was put on; of the first if the engine does not say which that was."""
-        donor = next((each for each in self.person if each.digest == swap.notes.get("donor")), self.person[0])
-        if donor.digest not in self.looks:
-            self.looks[donor.digest] = look_of(donor.image, donor.face)
-        return self.looks[donor.digest]
+    def _outcome(self, sight: Sight, swap: Swap, look: Look) -> Outcome:
+        """Look at the result of a swap."""
+        kept = None
+        if sight.before is not None and swap.box is not None and swap.patch is not None:
+            after = found_again(sight.before, self.landmarker(paste(sight.image, swap.box, swap.patch)))
+            kept = compare_faces(sight.before, after) if after is not None else None
+        apart = tone_distance(look, sight.look), light_distance(look, sight.look)
+        return Outcome(swap.reason, sight.before is not None, kept, *apart)
 
 
 def _people(source: Source) -> dict[str, list[Photo]]:

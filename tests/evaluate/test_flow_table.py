@@ -36,7 +36,11 @@ def swap(flow, identity, target, scores, outcomes):
         at: Outcome(what)
         if isinstance(what, Reason)
         else Outcome(
-            Reason.SWAPPED, None if what is None else Kept(10 * what, what, what / 2, 2 * what, what / 10), 4.0, 6.0
+            Reason.SWAPPED,
+            True,
+            None if what is None else Kept(10 * what, what, what / 2, 2 * what, what / 10),
+            4.0,
+            6.0,
         )
         for at, what in outcomes.items()
     }
