@@ -121,6 +121,8 @@ class Photo:
         load: returns the picture, ``(H, W, 3)`` uint8 RGB.
         provenance: where it comes from (``flow``, ``licence`` and whatever else the flow knows).
         face: where the face is, if that need not be looked for.
+        mesh_px: returns the ``(468, 3)`` float32 points of the face's mesh in pixels of the picture, if they are known
+            better than a landmarker can tell.
     """
 
     identity: str
@@ -128,6 +130,7 @@ class Photo:
     load: Callable[[], Image]
     provenance: Json
     face: Face | None = None
+    mesh_px: Callable[[], Floats] | None = None
 
 
 @dataclass(frozen=True, slots=True)

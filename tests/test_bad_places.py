@@ -138,6 +138,7 @@ def test_a_full_disk(
     Path("new").mkdir()
     Path("cache/simdrive").mkdir(parents=True)
     Path("cache/simdrive/.v5-seed0-6x6-unmasked.lock").touch()
+    SwapStore("cache/photos")
     with full_disk(room):
         told = refused(command, message, capsys)
     assert told.count("\n") == 1

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from fsa_data.errors import BadImageError, NoViewError, SourceError
 from fsa_data.faces import face_size_px
-from fsa_data.types import Box, Face, Image, Landmarker, Photo, SourceFace
+from fsa_data.types import Box, Face, Image, Json, Landmarker, Photo, SourceFace
 
 MARGIN = 0.35
 """What is kept around a face, on each side, in its own width and height."""
@@ -20,6 +22,10 @@ SMALLEST_PX = 32.0
 
 LARGEST_PX = 512.0
 """Larger faces are reduced to this size."""
+
+MISLED_DEG = 22.0
+"""Landmarks of a view whose head pose differs more from the one it was drawn in are wrong (those of a face turned by 72
+degrees claim 51 to 57)."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +79,11 @@ def find_faces(photos: Iterable[Photo], landmarker: Landmarker) -> list[SourceFa
     return found
 
 
+def _misled(face: Face, drawn: Json) -> bool:
+    """Whether a face was found in a view that looks elsewhere than it was drawn: its landmarks are wrong."""
+    return math.hypot(face.yaw_deg - drawn["yaw_deg"], face.pitch_deg - drawn["pitch_deg"]) > MISLED_DEG
+
+
 def _listed(why: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in list(why.items())[:5])
 
@@ -86,13 +97,19 @@ def _face(photo: Photo, landmarker: Landmarker, view: bool) -> SourceFace | str:
     except BadImageError as error:
         return str(error)
     faces = [photo.face] if photo.face is not None else landmarker(image, closely=not view)
+    if view and faces and _misled(faces[0], photo.provenance["view"]):
+        return "the landmarks found in it look elsewhere"
     if not faces:
         return f"no face found in {image.shape[1]} x {image.shape[0]} px"
     if face_size_px(faces[0].points_px) < SMALLEST_PX:
         return f"face too small (under {SMALLEST_PX:.0f} px) in {image.shape[1]} x {image.shape[0]} px"
     if len(faces) > 1:
         _log.info("%s shows %d faces; the largest is taken.", photo.provenance.get("file", photo.identity), len(faces))
-    picture, face = _cut_out(image, faces[0])
+    known = faces[0]
+    if photo.mesh_px is not None:
+        mesh_px = photo.mesh_px()
+        known = replace(known, points_px=np.concatenate([mesh_px, known.points_px[len(mesh_px) :]]))
+    picture, face = _cut_out(image, known)
     return SourceFace(photo.identity, photo.digest, picture, face, photo.provenance)
 
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from fsa_data import mesh
 from fsa_data.errors import BadImageError, ConfigError, NoViewError
 from fsa_data.faces import face_size_px, load_landmarker
 from fsa_data.mesh.coloured import ColouredMesh
 from fsa_data.recon import blender, embedded, render
 from fsa_data.recon.embedded import Reconstruction, reconstruct
 from fsa_data.recon.expressions import EXPRESSIONS, expressed, find_expression
-from fsa_data.types import Face, Image, Landmarker, Photo
+from fsa_data.types import Face, Floats, Image, Landmarker, Photo
 from fsa_data.weights import file_sha256, users_file
 
 if TYPE_CHECKING:
@@ -144,11 +145,13 @@ def _view(photo: Photo, expression: Wanted, at: int, options: ViewOptions, maker
         "pitch_deg": round(options.pitches_deg[pitch], 3),
         **maker,
     }
+    where = _Seen(photo.digest, photo), expression, at, options
     return Photo(
         identity=photo.identity,
         digest=hashlib.blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=16).hexdigest(),
-        load=partial(_draw, _Seen(photo.digest, photo), expression, at, options),
+        load=partial(_draw, *where),
         provenance={**photo.provenance, "view": made},
+        mesh_px=partial(_mesh, *where) if options.recon == "embedded" and options.renderer == "raster" else None,
     )
 
 
@@ -166,6 +169,13 @@ def _draw(seen: _Seen, expression: Wanted, at: int, options: ViewOptions) -> Ima
     pitch, yaw = divmod(at, len(options.yaws_deg))
     surface = _surface(seen, expression, options.recon)
     return render.render_view(surface, options.yaws_deg[yaw], options.pitches_deg[pitch], options.view_px)
+
+
+def _mesh(seen: _Seen, expression: Wanted, at: int, options: ViewOptions) -> Floats:
+    """Where the vertices of the landmark model's mesh are in a view: nobody knows it better."""
+    pitch, yaw = divmod(at, len(options.yaws_deg))
+    vertices = _surface(seen, expression, options.recon).vertices[: mesh.VERTICES]
+    return render.project(vertices, options.yaws_deg[yaw], options.pitches_deg[pitch], options.view_px)
 
 
 @lru_cache(maxsize=2)

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-from fsa_data.simdrive.expression import Expression, express
 
 from fsa_data.errors import ConfigError
 from fsa_data.mesh import LEFT_EYE, RIGHT_EYE
-from fsa_data.mesh.expression import rest_face
+from fsa_data.mesh.expression import Expression, express, rest_face
 from fsa_data.simdrive import subject_name
 from fsa_data.simdrive.actions import ACTIONS, CLASSES, draw_clip, pose_of
 from fsa_data.simdrive.face_shape import neutral_face

@@ -85,7 +85,7 @@ def test_folders(reader, prepare, message, refused):
         (["merge.colours=1"], "merge has no option 'colours'. Known: colour"),
         (["source=[portraits,portrait]"], "Unknown source 'portrait'. Did you mean 'portraits'?"),
         (["source=image:none.png"], "Source 'image:none.png': there is no file"),
-        (["source_options.foo=1"], "Source portraits has no option 'foo'. Known: none."),
+        (["source_options.foo=1"], "Source portraits has no option 'foo'. Known: expressions, "),
         (["unswappable=drp"], "Unknown unswappable 'drp'. Did you mean 'drop'?"),
         (["identity_map=none.csv"], "Cannot read the identity map none.csv"),
         (["working_size=many"], "working_size must be the short side"),
