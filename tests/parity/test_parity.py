@@ -66,7 +66,7 @@ def test_all_fixtures_here_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     *lines, last = done.stdout.splitlines()
     assert re.fullmatch(r"\d\d+ ok, 0 missed, 0 fixtures of networks not built yet", last)
-    assert sum("  ok" in line for line in lines) == len(lines) == 14
+    assert sum("  ok" in line for line in lines) == len(lines) > 14
     assert any("hostile_outer" in line and "builtins.print" in line for line in lines)
 
 
