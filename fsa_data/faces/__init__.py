@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fsa_data.errors import ConfigError, UnknownNameError
+from fsa_data.faces.face_alignment_landmarker import FaceAlignmentLandmarker, FaceAlignmentOptions
 from fsa_data.faces.masks import eyes_mask, mouth_mask, oval_mask, polygon_mask
 from fsa_data.faces.measures import face_size_px
 from fsa_data.faces.mediapipe_landmarker import BLENDSHAPE_NAMES, MediapipeLandmarker, MediapipeOptions
@@ -15,6 +16,8 @@ from fsa_data.types import Landmarker
 __all__ = [
     "BLENDSHAPE_NAMES",
     "LANDMARKERS",
+    "FaceAlignmentLandmarker",
+    "FaceAlignmentOptions",
     "MediapipeLandmarker",
     "MediapipeOptions",
     "angles_from_rotation",
@@ -33,7 +36,11 @@ def _mediapipe(**options: Any) -> Landmarker:
     return MediapipeLandmarker(MediapipeOptions(**options))
 
 
-LANDMARKERS = {"mediapipe": _mediapipe}
+def _face_alignment(**options: Any) -> Landmarker:
+    return FaceAlignmentLandmarker(FaceAlignmentOptions(**options))
+
+
+LANDMARKERS = {"mediapipe": _mediapipe, "face_alignment": _face_alignment}
 """Every landmarker by name."""
 
 
@@ -42,7 +49,7 @@ def load_landmarker(name: str = "mediapipe", **options: Any) -> Landmarker:
 
     Args:
         name: a key of :data:`LANDMARKERS`.
-        options: fields of its options, for ``mediapipe`` :class:`MediapipeOptions`.
+        options: fields of its options, :class:`MediapipeOptions` or :class:`FaceAlignmentOptions`.
 
     Raises:
         UnknownNameError: no such landmarker.
