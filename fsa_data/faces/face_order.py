@@ -138,13 +138,15 @@ def _histogram(crop: Image) -> Floats:
 
 def _chain(features: NDArray[np.floating]) -> list[int]:
     """From the first to the nearest that is left, and so on."""
+    features = np.asarray(features, np.float32)
+    length = np.square(features).sum(axis=1)
     left = np.ones(len(features), bool)
     order: list[int] = []
     at = 0
     while left.any():
         order.append(at)
         left[at] = False
-        apart = np.square(features - features[at]).sum(axis=1)
+        apart = length - 2 * (features @ features[at])  # squared distances but for what they have in common
         apart[~left] = np.inf
         at = int(apart.argmin())
     return order

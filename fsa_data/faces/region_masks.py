@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fsa_data.faces.masks import polygon_mask
+from fsa_data.faces.masks import polygon_mask, union_mask
 from fsa_data.faces.points68 import POINTS, points68
 from fsa_data.types import Box, Floats, Mask
 
@@ -38,7 +38,7 @@ def hull_mask(points_px: NDArray[np.floating], box: Box, raise_brows: float = 1.
     """
     points = _lifted(_flat(points_px), raise_brows)
     hulls = [cv2.convexHull(np.ascontiguousarray(points[list(part)])) for part in _HULLS]
-    return polygon_mask([np.asarray(hull[:, 0], np.float32) for hull in hulls], box)
+    return union_mask([np.asarray(hull[:, 0], np.float32) for hull in hulls], box)
 
 
 def _lifted(points: Floats, share: float) -> Floats:

@@ -27,6 +27,15 @@ def test_the_hull_covers_the_face_below_its_forehead():
     assert hull.sum() < oval.sum()
 
 
+@pytest.mark.parametrize("yaw", [0, 8])
+def test_the_hull_has_no_seams(yaw):
+    import cv2
+
+    mask = hull_mask(turned(yaw, 0, 10), BOX)
+    inside = cv2.erode((cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5)))), np.ones((7, 7))) == 255
+    assert mask[inside].min() == 255
+
+
 def test_brows_are_raised_by_as_much_as_is_asked_for():
     tops = [int(np.nonzero(hull_mask(canonical(), BOX, share).any(axis=1))[0][0]) for share in (0, 0.5, 1, 2)]
     brow = canonical()[list(INDEX_68)][17:27, 1].min()
