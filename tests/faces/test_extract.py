@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fsa_data.errors import ConfigError, DatasetNotFoundError, FaceSetError, UnknownNameError
+from fsa_data.faces import extract
 from fsa_data.faces.align import face_matrix
 from fsa_data.faces.extract import ExtractOptions, Picture, extract_faces
-from fsa_data.faces.face_set import read_face_set
+from fsa_data.faces.face_set import read_face_set, write_face
 from fsa_data.types import Face
 from fsa_data.weights import file_sha256
 from tests.faces.test_masks import canonical
@@ -109,6 +110,25 @@ def test_a_run_that_stopped_goes_on(tmp_path):
     found = read_face_set(out)
     assert len(found) == 24
     assert len({one.name for one in found.records}) == 24
+
+
+def test_a_picture_whose_faces_were_half_written_is_done_again(tmp_path, monkeypatch):
+    out, written = tmp_path / "set", []
+
+    def stops(*arguments):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(arguments[0].name)
+        write_face(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extract, "write_face", stops)
+        with pytest.raises(KeyboardInterrupt):
+            extract_faces(pictures(2, faces=2), Marked(), out, SMALL)
+    extract_faces(pictures(2, faces=2), again := Marked(), out, SMALL)
+    assert again.seen == [1]
+    names = [f"clip_00000{frame}_{face}" for frame in (0, 1) for face in (0, 1)]
+    assert [one.name for one in read_face_set(out).records] == names
 
 
 def test_several_pictures_go_to_the_landmarker_together(tmp_path):
