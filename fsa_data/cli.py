@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsa_data
-from fsa_data.commands import gallery, score
+from fsa_data.commands import faces, gallery, score
 from fsa_data.commands.words import pairs
 from fsa_data.errors import (
     ConfigError,
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_swap(commands)
     _add_materialise(commands)
     _add_extract(commands)
+    faces.add(commands)
     gallery.add(commands)
     score.add(commands)
     _add_cache(commands)

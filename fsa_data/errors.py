@@ -62,6 +62,10 @@ class WrongWeightsError(FsaError, ValueError):
     """A model file is there, but it is not the one it should be."""
 
 
+class FaceSetError(FsaError, ValueError):
+    """A folder is no set of faces, or one of another kind than is to go into it."""
+
+
 class UnsafeFileError(FsaError, ValueError):
     """A model file asks for more than reading data; it was refused and nothing in it was run."""
 

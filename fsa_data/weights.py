@@ -74,6 +74,7 @@ class UsersFile:
         purpose: what it is for, one line.
         get: how to come by it, a sentence.
         meanwhile: what serves without it, a sentence.
+        hub: whether other programs keep it in torch's own folder, where it is then looked for, too.
     """
 
     filename: str
@@ -81,9 +82,24 @@ class UsersFile:
     purpose: str
     get: str
     meanwhile: str
+    hub: bool = False
 
 
 _EMBEDDED = "Without it the embedded reconstruction serves, which needs nothing but the landmark model."
+_MEDIAPIPE = "Without it the landmarker 'mediapipe' serves."
+
+
+def _face_alignment(filename: str, purpose: str) -> UsersFile:
+    """A file of the project face-alignment, which keeps it where torch does."""
+    return UsersFile(
+        filename=filename,
+        licence="BSD-3-Clause (code of face-alignment); trained on faces of several data sets for research",
+        purpose=purpose,
+        get=f"Download it from https://www.adrianbulat.com/downloads/python-fan/{filename} (the package face-alignment "
+        "does so at its first use).",
+        meanwhile=_MEDIAPIPE,
+        hub=True,
+    )
 
 
 USERS: dict[str, UsersFile] = {
@@ -110,11 +126,15 @@ USERS: dict[str, UsersFile] = {
         get="It lies in the BFM folder of github.com/sicxu/Deep3DFaceRecon_pytorch.",
         meanwhile="Without it the key points of the 3-D face model serve.",
     ),
+    "s3fd": _face_alignment("s3fd-619a316812.pth", "S3FD, the face detector of the landmarker face_alignment"),
+    "fan_2d": _face_alignment("2DFAN4-11f355bf06.pth.tar", "FAN: 68 points along the visible outline of the face"),
+    "fan_3d": _face_alignment("3DFAN4-7835d9f11d.pth.tar", "FAN: the projections of 68 points of the skin"),
+    "fan_depth": _face_alignment("depth-2a464da4ea.pth.tar", "the depth of the 68 points of the skin"),
 }
 
 
 def users_file(name: str, path: str | Path | None = None) -> Path:
-    """A file that only the user can bring: at a path of theirs, or in the weights directory.
+    """A file that only the user can bring: at a path of theirs, in the weights directory, or where torch keeps its own.
 
     Args:
         name: a key of :data:`USERS`.
@@ -129,16 +149,27 @@ def users_file(name: str, path: str | Path | None = None) -> Path:
     """
     if name not in USERS:
         raise UnknownNameError("weights", name, USERS)
-    spec, directory = USERS[name], os.environ.get("FSA_WEIGHTS")
+    spec, directory, given = USERS[name], os.environ.get("FSA_WEIGHTS"), path is not None
     if path is None and directory:
         path = Path(directory).expanduser() / spec.filename
     if path is not None and Path(path).is_file():
         return Path(path)
     looked = f"There is none at {path}." if path is not None else "FSA_WEIGHTS is not set."
+    if spec.hub and not given:
+        kept = _torch_hub() / spec.filename
+        if kept.is_file():
+            return kept
+        looked += f" Torch's own folder, {kept.parent}, has none either."
     raise MissingWeightsError(
         f"{spec.filename} is missing (needed for: {spec.purpose}; licence: {spec.licence}). {looked} {spec.get} Then "
         f"put the file into a directory as {spec.filename} and set FSA_WEIGHTS to that directory. {spec.meanwhile}"
     )
+
+
+def _torch_hub() -> Path:
+    """Where torch keeps what it downloads, by its own rules; torch itself need not be imported for that."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("TORCH_HOME") or cache / "torch").expanduser() / "hub" / "checkpoints"
 
 
 def resolve(name: str, path: str | Path | None = None) -> Path:

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "fsa_data"
 # Each room may import only from rooms that stand before it.
 ORDER = (
-    *("_version", "preflight", "errors", "types", "paths", "weights", "mesh", "simdrive", "frames", "faces"),
-    *("nets", "recon", "sources", "merge", "engines", "quality", "store", "worker", "datasets", "evaluate", "doctor"),
+    *("_version", "preflight", "errors", "types", "paths", "weights", "mesh", "simdrive", "frames", "nets", "faces"),
+    *("recon", "sources", "merge", "engines", "quality", "store", "worker", "datasets", "evaluate", "doctor"),
     *("commands", "cli"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -63,13 +63,14 @@ def test_what_only_the_user_has_is_found_in_the_weights_directory(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = weights.USERS[name]
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv("FSA_WEIGHTS", raising=False)
     with pytest.raises(MissingWeightsError, match=rf"{spec.filename} is missing .*FSA_WEIGHTS is not set.*set FSA_WEI"):
         users_file(name)
     monkeypatch.setenv("FSA_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=rf"none at {tmp_path / spec.filename}\. "):
         users_file(name)
-    (tmp_path / "deep3d").mkdir()
+    (tmp_path / spec.filename).parent.mkdir(exist_ok=True)
     (tmp_path / spec.filename).write_bytes(b"")
     assert users_file(name) == tmp_path / spec.filename
     own = tmp_path / "own.bin"
@@ -77,6 +78,24 @@ def test_what_only_the_user_has_is_found_in_the_weights_directory(
         users_file(name, own)
     own.write_bytes(b"")
     assert users_file(name, own) == own
+
+
+def test_torchs_own_folder_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch import hub
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("FSA_WEIGHTS", str(tmp_path))
+    kept = Path(hub.get_dir()) / "checkpoints" / weights.USERS["s3fd"].filename
+    kept.parent.mkdir(parents=True)
+    with pytest.raises(MissingWeightsError, match=rf"folder, {kept.parent}, has none either\."):
+        users_file("s3fd")
+    kept.write_bytes(b"")
+    assert users_file("s3fd") == kept
+    with pytest.raises(MissingWeightsError, match=r"none at .*other\.pth\. Download"):
+        users_file("s3fd", tmp_path / "other.pth")
+    own = tmp_path / weights.USERS["s3fd"].filename
+    own.write_bytes(b"")
+    assert users_file("s3fd") == own
 
 
 def test_an_unknown_file_of_the_user() -> None:

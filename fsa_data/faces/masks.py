@@ -26,17 +26,38 @@ def polygon_mask(polygons_px: Sequence[Floats], box: Box) -> Mask:
     """
     mask = np.zeros((box.h, box.w), np.uint8)
     for polygon in polygons_px:
-        local = polygon[:, :2] - np.array([box.x, box.y], np.float32)
-        part = Box.around(local).clipped(box.h, box.w)
-        if not part.area:
-            continue
-        fine = np.zeros((_FINE * part.h, _FINE * part.w), np.uint8)
-        # OpenCV counts from pixel centres, and draws the outline, too: half a subdivision too much
-        corners = (local - np.array([part.x, part.y], np.float32)) * _FINE - 0.5
-        cv2.fillPoly(fine, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
-        covered = cv2.resize(fine, (part.w, part.h), interpolation=cv2.INTER_AREA)
-        mask[part.slices] = np.maximum(mask[part.slices], covered)
+        _draw(mask, [polygon], box)
     return mask
+
+
+def union_mask(polygons_px: Sequence[Floats], box: Box) -> Mask:
+    """Polygons that touch or overlap, filled as one: no seam shows where two share an edge.
+
+    Args:
+        polygons_px: each ``(N, >=2)`` float32, in pixels of the whole image.
+        box: the rectangle to fill.
+
+    Returns:
+        ``(box.h, box.w)`` uint8, 255 inside.
+    """
+    mask = np.zeros((box.h, box.w), np.uint8)
+    _draw(mask, polygons_px, box)
+    return mask
+
+
+def _draw(mask: Mask, polygons: Sequence[Floats], box: Box) -> None:
+    """Raise the mask to the share of each pixel that the polygons cover together."""
+    local = [polygon[:, :2] - np.array([box.x, box.y], np.float32) for polygon in polygons]
+    part = Box.around(np.concatenate(local)).clipped(box.h, box.w)
+    if not part.area:
+        return
+    fine = np.zeros((_FINE * part.h, _FINE * part.w), np.uint8)
+    for polygon in local:
+        # OpenCV counts from pixel centres, and draws the outline, too: half a subdivision too much
+        corners = (polygon - np.array([part.x, part.y], np.float32)) * _FINE - 0.5
+        cv2.fillPoly(fine, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+    covered = cv2.resize(fine, (part.w, part.h), interpolation=cv2.INTER_AREA)
+    mask[part.slices] = np.maximum(mask[part.slices], covered)
 
 
 def oval_mask(points_px: Floats, box: Box) -> Mask:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NETWORKS: dict[str, tuple[str, str]] = {
     "Deep3DFaceRecon.ReconNetWrapper": ("fsa_data.nets.deep3d", "ReconNetWrapper"),
+    "face_alignment.FAN": ("fsa_data.nets.face_alignment", "FAN"),
+    "face_alignment.ResNetDepth": ("fsa_data.nets.face_alignment", "ResNetDepth"),
+    "face_alignment.s3fd": ("fsa_data.nets.face_alignment", "S3FD"),
     "StyleGAN2.Generator": ("fsa_data.nets.stylegan2", "Generator"),
 }
 """Where each network lives: module and class."""

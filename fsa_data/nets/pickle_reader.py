@@ -55,12 +55,14 @@ class Dialect:
         persistent: makes the object of a persistent id; None where there are none.
         build: by exact type, takes an object and the state that the file gives it.
         hints: what to tell about some globals that are refused, by module and name.
+        reader: who needs what is in such a file, for messages.
     """
 
     globals: Mapping[tuple[str, str], Global]
     persistent: Callable[[Any], Any] | None = None
     build: Mapping[type, Callable[[Any, Any], None]] | None = None
     hints: Mapping[tuple[str, str], str] | None = None
+    reader: str = "generator"
 
 
 class Budget:
@@ -103,7 +105,7 @@ def read_pickle(stream: Stream, dialect: Dialect, budget: Budget) -> Any:
                 return machine.pop()
             step = _STEPS.get(opcode.name)
             if step is None:
-                raise UnsafeFileError(f"The pickle uses {opcode.name}, which no network needs.")
+                raise UnsafeFileError(f"The pickle uses {opcode.name}, which no {dialect.reader} needs.")
             step(machine, argument)
     except UnsafeFileError:
         raise
@@ -164,7 +166,8 @@ class _Machine:
         if found is None:
             hint = (self.dialect.hints or {}).get((module, name), "")
             raise UnsafeFileError(
-                f"The pickle asks for {shown(module)}.{shown(name)}, which no generator needs.{hint and ' '}{hint}"
+                f"The pickle asks for {shown(module)}.{shown(name)}, which no {self.dialect.reader} needs."
+                f"{hint and ' '}{hint}"
             )
         self.push(found)
 

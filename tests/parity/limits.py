@@ -30,9 +30,16 @@ BY_MODULE: dict[str, Limit] = {
 }
 """Where it is another limit than that of a network."""
 
+_DECODING = ("face_alignment.FAN", "face_alignment.utils")
+
 BY_OUTPUT: dict[tuple[str, str], Limit] = {
     # Pillow's versions round its bicubic filter differently
     ("Deep3DFaceRecon.align_img", "img_new"): Limit(1.0, relative=False),
+    # decoding finds cells of a map and rounds: right or wrong
+    **{(module, output): EXACT for module in _DECODING for output in ("preds", "preds_orig", "preds_nocenter")},
+    ("face_alignment.sfd decode+nms", "boxes"): Limit(1e-6),
+    ("face_alignment.sfd decode+nms", "final"): Limit(1e-6),
+    ("face_alignment.utils", "bbox_center_scale"): Limit(1e-6),
 }
 """Where a single output has one of its own: module and output."""
 
