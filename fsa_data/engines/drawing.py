@@ -121,6 +121,24 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     Returns:
         ``(box.h, box.w, 3)`` uint8 RGB.
     """
+    drawn, alpha = draw_face(canvas, texture, merge)
+    for share in shares_showing(canvas):
+        alpha *= share
+    return blend(canvas.image, drawn, alpha)
+
+
+def draw_face(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Image, Floats]:
+    """The new face, whatever lies in front of the old one.
+
+    Args:
+        canvas: the target.
+        texture: the donor.
+        merge: its colours and its edge.
+
+    Returns:
+        ``(box.h, box.w, 3)`` uint8 RGB, the frame where the mesh is not, and ``(box.h, box.w)`` float32 in 0..1, how
+        much of it may be seen.
+    """
     face = surface()
     fragments = canvas.fragments
     picture, sx, sy = texture.level(canvas.size_px)
@@ -142,10 +160,15 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
         region = covered.astype(np.float32)
         goal_width = edge_width_px2(canvas.image, slow[1], region)
         drawn = match_sharpness(drawn, slow[0], region, goal_width, limit_px=SOFTEST * canvas.size_px)
-    alpha *= 1 - _kept(fragments.triangle, canvas.size_px)
+    return drawn, alpha
+
+
+def shares_showing(canvas: Canvas) -> list[Floats]:
+    """Factors of a new face's mask, each ``(box.h, box.w)`` float32 in 0..1: what is not kept, what is not covered."""
+    shares = [np.asarray(1 - _kept(canvas.fragments.triangle, canvas.size_px), np.float32)]
     if canvas.front is not None and canvas.front.mask.any():
-        alpha *= soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px)
-    return blend(canvas.image, drawn, alpha)
+        shares.append(soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px))
+    return shares
 
 
 def _green(lab: Floats) -> Floats:
