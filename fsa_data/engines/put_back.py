@@ -28,7 +28,10 @@ AS_DRAWN = MergeOptions(colour=0, contrast=0, shading=0, feather=0)
 
 
 def drawn_prediction(frame: Image, canvas: Canvas, texture: Texture) -> tuple[Prediction, Showing]:
-    """A donor's face, drawn on the target's mesh, as a prediction; its mask stands for both.
+    """A donor's face, drawn on the target's mesh, as a prediction; where the mesh is stands for both masks.
+
+    Spots that the donor's photo does not show are the target's to keep, like what lies in front: a mask with holes would
+    be eroded around each of them.
 
     Args:
         frame: ``(H, W, 3)`` uint8 RGB.
@@ -47,9 +50,12 @@ def drawn_prediction(frame: Image, canvas: Canvas, texture: Texture) -> tuple[Pr
     image: Image = frame[rows[:, None], columns]
     mask: Floats = np.zeros((side, side), np.float32)
     at = slice(box.y - y0, box.y - y0 + box.h), slice(box.x - x0, box.x - x0 + box.w)
-    image[at], mask[at] = drawn, alpha
+    covered = canvas.fragments.triangle >= 0
+    image[at], mask[at] = drawn, covered
     matrix = np.array([[1, 0, -x0], [0, 1, -y0]], np.float64)
-    free = np.prod(shares_showing(canvas), axis=0, dtype=np.float32)
+    free = np.where(covered, alpha, 1).astype(np.float32)
+    for share in shares_showing(canvas):
+        free *= share
     return Prediction(image, matrix, mask, mask), Showing(box, free, canvas.front)
 
 
