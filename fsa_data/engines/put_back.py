@@ -1,8 +1,9 @@
-"""From a predicted face to a swap, for every engine, by :mod:`fsa_data.merge.paste_face`."""
+"""From a predicted face to a swap, for every engine, by :mod:`fsa_data.merge.pasting`."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ AS_DRAWN = MergeOptions(colour=0, contrast=0, shading=0, feather=0)
 def drawn_prediction(frame: Image, canvas: Canvas, texture: Texture) -> tuple[Prediction, Showing]:
     """A donor's face, drawn on the target's mesh, as a prediction; where the mesh is stands for both masks.
 
-    Spots that the donor's photo does not show are the target's to keep, like what lies in front: a mask with holes would
-    be eroded around each of them.
+    Spots that the donor's photo does not show are the target's to keep, like what lies in front: a mask with holes
+    would be eroded around each of them.
 
     Args:
         frame: ``(H, W, 3)`` uint8 RGB.
@@ -78,7 +79,8 @@ def put_back(
         predicted: the new face.
         merge: how it is put back.
         params: of the swap. ``motion_px``, two numbers, is how far the face has moved since the frame before (for
-            motion blur); ``moments``, :func:`moments_json`, replaces the measured colours of a linear transfer.
+            motion blur); ``moments``, :func:`moments_json`, replaces the measured colours of a linear transfer;
+            ``colour`` takes the place of the choice that ``auto`` would make, so that a clip keeps to one.
         identity: whose face it is.
         showing: what must stay of the target.
         segment: the segmentation network, if the engine has one.
@@ -87,6 +89,8 @@ def put_back(
     Returns:
         The patch, or a reason.
     """
+    if merge.colour == "auto" and "colour" in params:
+        merge = replace(merge, colour=params["colour"])
     moved = params.get("motion_px", (0.0, 0.0))
     given = moments_of(params["moments"]) if "moments" in params else None
     motion = float(moved[0]), float(moved[1])

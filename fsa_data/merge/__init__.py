@@ -4,8 +4,8 @@ from fsa_data.merge.colour import detail_gains, lab_to_rgb, moved_detail, pixel_
 from fsa_data.merge.mask import blend, soft_mask
 from fsa_data.merge.occluders import InFront, find_in_front
 from fsa_data.merge.options import MergeOptions, merge_fingerprint, merge_options
-from fsa_data.merge.paste_face import Pasted, Prediction, Showing, find_showing, paste_face
 from fsa_data.merge.paste_options import PasteOptions, paste_options
+from fsa_data.merge.pasting import Pasted, Prediction, Showing, find_showing, paste_face
 from fsa_data.merge.reference import FRAMES as REFERENCE_FRAMES
 from fsa_data.merge.reference import VERSION as REFERENCE_VERSION
 from fsa_data.merge.reference import make_reference

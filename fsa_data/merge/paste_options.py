@@ -39,13 +39,11 @@ masks of a segmentation network looking at either."""
 NEEDS_XSEG = 6
 """First mask mode that needs the segmentation network."""
 
-COLOURS = (
-    "none",
-    "auto",
-    *(name for name in TRANSFERS if name != "hist"),
-    *(f"{n}-m" for n in TRANSFERS if n != "hist"),
-)
-"""Colour transfers to the predicted face; behind ``-m`` (and for ``rct``) only what the mask covers counts. ``auto``
+_NAMES = tuple(name for name in TRANSFERS if name != "hist")
+
+COLOURS = ("none", "auto", *_NAMES, *(f"{name}-m" for name in _NAMES), *(f"{name}-l" for name in _NAMES))
+"""Colour transfers to the predicted face. Behind ``-m`` (and for ``rct``) only what the mask covers counts; behind
+``-l`` the same, and what is left of the difference in light is put right (:mod:`fsa_data.merge.follow_light`). ``auto``
 chooses for each pair (:mod:`fsa_data.merge.choose_colour`)."""
 
 SHARPENING = ("none", "box", "gaussian")
@@ -112,7 +110,7 @@ class PasteOptions:
             raise ConfigError(f"merge.mask_mode must be a number of {names}; got {self.mask_mode!r}.")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or int(value) != value:
+            if not isinstance(value, int | float) or isinstance(value, bool) or not float(value).is_integer():
                 raise ConfigError(f"merge.{name} must be a whole number, got {value!r}.")
             if not low <= value <= high:
                 raise ConfigError(f"merge.{name} must lie in {low}..{high}, got {value!r}.")

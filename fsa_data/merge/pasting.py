@@ -21,6 +21,7 @@ from fsa_data import mesh
 from fsa_data.faces import face_size_px, polygon_mask
 from fsa_data.merge import degrade
 from fsa_data.merge.choose_colour import choose_colour
+from fsa_data.merge.follow_light import follow_light
 from fsa_data.merge.mask import blend, soft_mask
 from fsa_data.merge.occluders import InFront, find_in_front
 from fsa_data.merge.paste_masks import (
@@ -312,12 +313,14 @@ class _Change:
 
     def coloured(self, drawn: Floats) -> Floats:
         """Colour transfer and matching of histograms."""
-        name = self.colour.removesuffix("-m")
+        name, _, how = self.colour.partition("-")
         if name in LINEAR:
-            drawn = self._linear(name, drawn)
+            drawn = self._linear(name, drawn, masked=how != "" or name == "rct")
         elif name != "none":
-            own, goal = self._pixels(drawn, masked=self.colour.endswith("-m"))
+            own, goal = self._pixels(drawn, masked=how != "")
             drawn = TRANSFERS[name](drawn, own, goal) if min(len(own), len(goal)) >= FEWEST else drawn
+        if how == "l":
+            drawn = follow_light(drawn, self.original, self.counts)
         if self.options.mode.endswith("hist-match"):
             own, goal = self._pixels(drawn, masked=self.options.masked_hist_match)
             if min(len(own), len(goal)) >= FEWEST:
@@ -330,15 +333,15 @@ class _Change:
         touched = (options.motion_blur, options.sharpen_amount, options.denoise, options.bicubic_degrade)
         if not any((*touched, options.colour_degrade)):
             return drawn
-        face = self.over(drawn)
-        face = degrade.motion_blurred(face, motion_px, options.motion_blur)
+        before = self.over(drawn)
+        face = degrade.motion_blurred(before, motion_px, options.motion_blur)
         face = degrade.sharpened(face, options.sharpen, options.sharpen_amount)
         face = degrade.denoised(face, options.denoise)
         face = degrade.rescaled(face, options.bicubic_degrade)
-        return degrade.fewer_colours(face, options.colour_degrade)
+        face = degrade.fewer_colours(face, options.colour_degrade)
+        return drawn if face is before else face
 
-    def _linear(self, name: str, drawn: Floats) -> Floats:
-        masked = name == "rct" or self.colour.endswith("-m")
+    def _linear(self, name: str, drawn: Floats, masked: bool) -> Floats:
         share = self.counts if masked else self.square
         own, goal = moments(name, drawn, share), moments(name, self.original, share)
         if own is None or goal is None:
