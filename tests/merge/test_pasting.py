@@ -156,6 +156,24 @@ def test_plain_overlay_is_the_crop_itself(frame, face):
     assert np.array_equal(paste_face(frame, face, floats, PasteOptions(colour="none", mask_mode=0)).patch, pasted.patch)
 
 
+def test_a_coarser_crop_lies_where_its_matrix_says(frame, face):
+    """Each pixel of the frame gets the colour of the place in the crop where its centre lies."""
+    ramp = np.repeat(((np.arange(40) + 0.5) / 40).astype(np.float32)[None, :, None], 40, axis=0).repeat(3, axis=2)
+    matrix = np.array([[0.4, 0, -0.4 * 110], [0, 0.4, -0.4 * 80]])
+    ones = np.ones((40, 40), np.float32)
+    pasted = paste_face(frame, face, Prediction(ramp, matrix, ones, ones), PasteOptions(colour="none", mask_mode=0))
+    row = paste(frame, pasted.box, pasted.patch)[130, 125:195, 0].astype(float)
+    np.testing.assert_allclose(row, 255 * (np.arange(125, 195) + 0.5 - 110) / 100, atol=0.75)
+
+
+def test_the_full_mask_is_eroded_from_the_crops_edge(frame, face):
+    image = smooth_noise(3, (100, 100), [100, 100, 200], 20)
+    ones = np.ones((100, 100), np.float32)
+    straight = Prediction(image, np.array([[1, 0, -110], [0, 1, -80]], float), ones, ones)
+    mask = paste_face(frame, face, straight, PasteOptions(mask_mode=0, erode=102)).mask
+    assert (mask > 0.5).sum() == pytest.approx(80 * 80, rel=0.03)  # 51 of 512 parts on each side
+
+
 def test_a_finer_crop_is_averaged(frame, face):
     """Stripes finer than the frame's pixels give their mean, no moire."""
     fine = np.zeros((800, 800, 3), np.uint8)
