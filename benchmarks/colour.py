@@ -45,6 +45,8 @@ from fsa_data.types import Face, Floats, Image, SourceFace, paste
 HEIGHT, WIDTH = 270, 480
 MASKS = {"thesis": THESIS, "wide": replace(THESIS, erode=20, blur=40)}
 BAR_MS = 10.0
+TIE = 0.02
+"""Lab units: closer than this is no difference (a step of 8-bit lightness is 0.4)."""
 SLOW = ("sot", "mix")
 SMOOTH = 0.05
 FEWEST = 20
@@ -199,7 +201,7 @@ def main() -> None:
             print(f"{colour:<10}" + "".join(f"{row[f]:>10.2f}" if f in row else f"{'-':>10}" for f in FIGURES))
     print(f"\nauto chose {result['auto']}")
     for figure in ("seam", "tone"):
-        best = min(row[figure] for colour, row in tables["all"].items() if colour != "auto")
+        best = TIE + min(row[figure] for colour, row in tables["all"].items() if colour != "auto")
         print(f"auto, {figure}: {verdict(tables['all']['auto'][figure], best, at_least=False)}")
     print(f"overlay and rct, ms: {verdict(tables['all']['rct']['ms'], BAR_MS, at_least=False)}")
 
