@@ -29,7 +29,7 @@ from fsa_data.merge import (
 )
 from fsa_data.merge.shading import middle
 from fsa_data.merge.surface import surface
-from fsa_data.types import Box, Face, FaceReference, Floats, Image
+from fsa_data.types import Box, Face, FaceReference, Floats, Image, Mask
 
 PEOPLE_DIFFER = 0.65
 """Features that stand out this much less than the donor's are put down to the person, not to the picture."""
@@ -127,6 +127,24 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     Returns:
         ``(box.h, box.w, 3)`` uint8 RGB.
     """
+    drawn, alpha = draw_face(canvas, texture, merge)
+    for share in shares_showing(canvas):
+        alpha *= share
+    return blend(canvas.image, drawn, alpha)
+
+
+def draw_face(canvas: Canvas, texture: Texture, merge: MergeOptions) -> tuple[Image, Floats]:
+    """The new face, whatever lies in front of the old one.
+
+    Args:
+        canvas: the target.
+        texture: the donor.
+        merge: its colours and its edge.
+
+    Returns:
+        ``(box.h, box.w, 3)`` uint8 RGB, the frame where the mesh is not, and ``(box.h, box.w)`` float32 in 0..1, how
+        much of it may be seen.
+    """
     face = surface()
     fragments = canvas.fragments
     picture, sx, sy = texture.level(canvas.size_px)
@@ -144,18 +162,31 @@ def draw(canvas: Canvas, texture: Texture, merge: MergeOptions) -> Image:
     slow = np.zeros((2, *alpha.shape), np.float32)
     _paint(picture, fragments.triangle, fragments.bary, face.triangles, vertices, gains, drawn, alpha, slow)
 
-    covered, inner = np.empty(alpha.shape, np.uint8), np.empty(alpha.shape, np.float32)
-    _parts(fragments.triangle, face.inner, covered, inner)
+    covered, _ = _covered(canvas)
     alpha *= soft_mask(covered, merge.erode * canvas.size_px, merge.feather * canvas.size_px)
     if merge.sharpness:
         region = covered.astype(np.float32)
         goal_width = edge_width_px2(canvas.image, slow[1], region)
         drawn = match_sharpness(drawn, slow[0], region, goal_width, limit_px=SOFTEST * canvas.size_px)
+    return drawn, alpha
+
+
+def shares_showing(canvas: Canvas) -> list[Floats]:
+    """Factors of a new face's mask, each ``(box.h, box.w)`` float32 in 0..1: what is not kept, what is not covered."""
+    _, inner = _covered(canvas)
     # between the lids and between the lips the target stays, for it carries the label
-    alpha *= 1 - cv2.GaussianBlur(inner, (0, 0), max(0.4, 0.008 * canvas.size_px))
+    shares = [np.asarray(1 - cv2.GaussianBlur(inner, (0, 0), max(0.4, 0.008 * canvas.size_px)), np.float32)]
     if canvas.front is not None and canvas.front.mask.any():
-        alpha *= soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px)
-    return blend(canvas.image, drawn, alpha)
+        shares.append(soft_mask(255 - canvas.front.mask, 0, BESIDE * canvas.size_px))
+    return shares
+
+
+def _covered(canvas: Canvas) -> tuple[Mask, Floats]:
+    """``(box.h, box.w)``: 1 where the mesh is, and 1 where it is between the lids or between the lips."""
+    shape = canvas.fragments.triangle.shape
+    covered, inner = np.empty(shape, np.uint8), np.empty(shape, np.float32)
+    _parts(canvas.fragments.triangle, surface().inner, covered, inner)
+    return covered, inner
 
 
 def _green(lab: Floats) -> Floats:

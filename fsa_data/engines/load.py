@@ -9,7 +9,7 @@ from typing import Any
 
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
 from fsa_data.errors import ConfigError, UnknownNameError
-from fsa_data.merge import MergeOptions, merge_options
+from fsa_data.merge import MergeOptions, PasteOptions, merge_options
 from fsa_data.types import SwapEngine
 
 
@@ -21,14 +21,16 @@ class Kind:
         build: from argument, options, merge options and device to the engine; cheap.
         options: dataclass of the options.
         argument: what stands behind the colon, or empty when nothing may.
+        predicts: whether its own way of merging is :class:`fsa_data.merge.PasteOptions`.
     """
 
-    build: Callable[[str, Any, MergeOptions, str], SwapEngine]
+    build: Callable[[str, Any, MergeOptions | PasteOptions, str], SwapEngine]
     options: type
     argument: str = ""
+    predicts: bool = False
 
 
-def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions, device: str) -> SwapEngine:
+def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions | PasteOptions, device: str) -> SwapEngine:
     del argument, device  # no weights to load, and nothing that a device would do faster
     return MeshWarp(options, merge)
 
@@ -40,7 +42,7 @@ ENGINES: dict[str, Kind] = {"mesh_warp": Kind(_mesh_warp, MeshWarpOptions)}
 def load_engine(
     spec: str | SwapEngine,
     options: Mapping[str, Any] | None = None,
-    merge: MergeOptions | Mapping[str, Any] | None = None,
+    merge: MergeOptions | PasteOptions | Mapping[str, Any] | None = None,
     device: str = "auto",
 ) -> SwapEngine:
     """An engine; cheap to make and picklable, weights are loaded by the first swap.
@@ -48,11 +50,13 @@ def load_engine(
     Args:
         spec: ``mesh_warp``; an engine is returned as it is.
         options: fields of the engine's options, e.g. ``{"max_yaw_deg": 40}``.
-        merge: how faces are put back, :class:`fsa_data.merge.MergeOptions` or its fields.
+        merge: how faces are put back: :class:`fsa_data.merge.MergeOptions` or its fields; or, for every engine,
+            :class:`fsa_data.merge.PasteOptions` or its fields, told by a ``mode``, a ``preset`` or a ``colour`` by name
+            among them, e.g. ``{"preset": "thesis", "colour": "auto"}``.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``; engines without networks ignore it.
 
     Raises:
-        UnknownNameError: no such engine.
+        UnknownNameError: no such engine or merge preset.
         ConfigError: an unknown option, a value out of range, a malformed string, or options for an engine that is made
             already.
     """
@@ -73,4 +77,4 @@ def load_engine(
         raise ConfigError(
             f"Engine {spec!r} has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}."
         )
-    return kind.build(argument, kind.options(**given), merge_options(merge), device)
+    return kind.build(argument, kind.options(**given), merge_options(merge, kind.predicts), device)

@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass, fields
 
 from fsa_data.engines.donors import Choice, Looks, PanelCache, Tone, choose_donor
 from fsa_data.engines.drawing import Canvas, draw, read_canvas
+from fsa_data.engines.put_back import drawn_prediction, put_back
 from fsa_data.engines.texture import TextureCache
 from fsa_data.errors import ConfigError
 from fsa_data.faces import face_size_px
-from fsa_data.merge import MergeOptions
+from fsa_data.merge import MergeOptions, PasteOptions, merge_fingerprint
+from fsa_data.merge.paste_masks import needed
+from fsa_data.merge.paste_options import NEEDS_XSEG
 from fsa_data.types import Face, FaceReference, Image, Json, Reason, SourceFace, Swap
 
 ALGORITHM_VERSION = 3
@@ -60,14 +63,22 @@ class MeshWarp:
 
     Args:
         options: limits and choice of donors.
-        merge: how the face is put back.
+        merge: how the face is put back: the engine's own way, or that of DeepFaceLab, in which the face drawn in the
+            donor's own colours is the prediction and its mask both masks.
+
+    Raises:
+        ConfigError: a mask mode that needs a segmentation network.
     """
 
     trained_on: frozenset[str] = frozenset()
 
-    def __init__(self, options: MeshWarpOptions | None = None, merge: MergeOptions | None = None) -> None:
+    def __init__(
+        self, options: MeshWarpOptions | None = None, merge: MergeOptions | PasteOptions | None = None
+    ) -> None:
         self.options = options or MeshWarpOptions()
         self.merge = merge or MergeOptions()
+        if isinstance(self.merge, PasteOptions) and self.merge.mask_mode >= NEEDS_XSEG:
+            needed(self.merge, None)
         self._texture = TextureCache(self.merge.occluders)
         self._panel = PanelCache()
 
@@ -78,7 +89,7 @@ class MeshWarp:
             "engine": "mesh_warp",
             "version": ALGORITHM_VERSION,
             "options": asdict(self.options),
-            "merge": dict(self.merge.json),
+            "merge": merge_fingerprint(self.merge),
         }
 
     @property
@@ -105,8 +116,13 @@ class MeshWarp:
         choice = choose_donor(target, panel, params, canvas.tone, self.options.tone)
         if choice is None:
             return Swap(Reason.NO_DONOR)
-        patch = draw(canvas, self._texture(choice.donor), self.merge)
+        texture = self._texture(choice.donor)
         notes = {**_notes(choice), **_front_notes(canvas, showing)}
+        if isinstance(self.merge, PasteOptions):
+            predicted, seen = drawn_prediction(frame, canvas, texture)
+            identity = choice.donor.identity
+            return put_back(frame, target, predicted, self.merge, params, identity, seen, notes=notes)
+        patch = draw(canvas, texture, self.merge)
         return Swap(Reason.SWAPPED, choice.donor.identity, canvas.box, patch, notes)
 
     def _looks_of(self, donor: SourceFace) -> Looks:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fsa_data.errors import ConfigError
+from fsa_data.merge.paste_options import PASTE_VERSION, PasteOptions, names_paste, paste_options
 from fsa_data.types import Json
 
 
@@ -49,16 +50,38 @@ class MergeOptions:
         return asdict(self)
 
 
-def merge_options(given: MergeOptions | Json | None) -> MergeOptions:
+def merge_options(
+    given: MergeOptions | PasteOptions | Json | None, predicted: bool = False
+) -> MergeOptions | PasteOptions:
     """Options from a mapping, or the defaults.
+
+    There are two ways to put a face back. A mapping that has a ``mode``, a ``preset`` or a colour by name speaks of
+    :class:`~fsa_data.merge.paste_options.PasteOptions`, any other of the engine's own way.
+
+    Args:
+        given: options, or their fields.
+        predicted: whether the engine's own way is ``PasteOptions``, too.
 
     Raises:
         ConfigError: an unknown field or a value out of range.
+        UnknownNameError: no such preset.
     """
-    if isinstance(given, MergeOptions):
+    if isinstance(given, MergeOptions | PasteOptions):
         return given
     values: dict[str, Any] = dict(given or {})
+    if predicted or names_paste(values):
+        return paste_options(values)
     known = {field.name for field in fields(MergeOptions)}
     if strange := sorted(set(values) - known):
-        raise ConfigError(f"merge has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}.")
+        raise ConfigError(
+            f"merge has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}; beside a mode, a "
+            "preset or a colour by name also those of PasteOptions."
+        )
     return MergeOptions(**values)
+
+
+def merge_fingerprint(merge: MergeOptions | PasteOptions) -> dict[str, Any]:
+    """What an engine's fingerprint says of its merging."""
+    if isinstance(merge, PasteOptions):
+        return {"paste": PASTE_VERSION, **merge.json}
+    return dict(merge.json)

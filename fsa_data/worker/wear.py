@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,7 @@ class Person:
         photo: the photo worn last.
         reference: how their face usually looks, if enough was seen of them.
         colour: their colours over time.
+        transfer: the colour transfer that was chosen for them; empty if none was.
     """
 
     seed: int
@@ -57,6 +59,7 @@ class Person:
     photo: SourceFace | None = None
     reference: FaceReference | None = None
     colour: ColourSmoother = field(default_factory=ColourSmoother)
+    transfer: str = ""
 
     def wear(self, identity: str) -> None:
         """Choose an identity for good."""
@@ -102,6 +105,7 @@ def meet(
         swap = swap_face(engine, image, face, person.donors, seed, person.reference)
         if swap.swapped:
             person.wear(swap.source_identity)
+            person.transfer = swap.notes.get("colour", "")
             break
     return person
 
@@ -120,9 +124,11 @@ def swap_person(engine: SwapEngine, frame: Image, face: Face, person: Person, st
     if steady and person.poses is not None:
         person.photo = _nearest(face, person.donors, person.poses, person.photo)
         donors = (person.photo,)
-    swap = swap_face(engine, frame, face, donors, person.seed, person.reference)
+    swap = swap_face(engine, frame, face, donors, person.seed, person.reference, person.transfer)
     if swap.swapped and not person.identity:
         person.wear(swap.source_identity)
+    if swap.swapped and not person.transfer:
+        person.transfer = swap.notes.get("colour", "")
     return swap
 
 
@@ -133,10 +139,14 @@ def swap_face(
     donors: Sequence[SourceFace],
     seed: int,
     reference: FaceReference | None = None,
+    transfer: str = "",
 ) -> Swap:
     """One swap; an engine that fails on this frame is a reason like others, with the message in its notes."""
+    params: dict[str, Any] = {"seed": seed, "slot": 0}
+    if transfer:
+        params["colour"] = transfer
     try:
-        return engine.swap(frame, face, donors, {"seed": seed, "slot": 0}, reference)
+        return engine.swap(frame, face, donors, params, reference)
     except HOPELESS:
         raise
     except Exception as error:  # anything at all: the clip goes on, and the message is listed
