@@ -30,6 +30,7 @@ from fsa_data.store.index import Entries, nothing
 from fsa_data.store.keys import as_hex
 from fsa_data.types import Reason, Source, SwapEngine
 from fsa_data.worker import (
+    How,
     IdentityMap,
     MaterialiseReport,
     Plan,
@@ -168,9 +169,9 @@ class DeepfakeAugmentedMaskDAR(FrameView):
 
         Raises:
             StoreWriteError: the store cannot be written.
-            WorkerDiedError: a worker process was killed; everything sealed is kept.
+            TooManyFailedError: more than half of the frames fail; everything sealed is kept.
         """
-        report = materialise_plan(self.frames, self._recipe_of_rows, self._plan, self.store, workers, progress)
+        report = materialise_plan(self.frames, self._recipe_of_rows, self._plan, self.store, How(workers, progress))
         self._take_rows()
         return report
 

@@ -4,12 +4,14 @@ from fsa_data.worker.clip import ClipReport, swap_clip
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
+from fsa_data.worker.tasks import How
 from fsa_data.worker.tracks import Who, parse_who
 from fsa_data.worker.working import WorkingSize, checked_size, working_frame
 
 __all__ = [
     "KEY_VERSION",
     "ClipReport",
+    "How",
     "IdentityMap",
     "MaterialiseReport",
     "Plan",
