@@ -6,15 +6,18 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fsa_data.commands.words import DONE, FAILURES
+from fsa_data.commands.words import DONE, FAILURES, add_frames, add_recipe, frames_of, print_failures, recipe_of
 from fsa_data.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fsa_data.store import Criteria, SwapStore
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    cache = commands.add_parser("cache", help="look into a store").add_subparsers(
+    cache = commands.add_parser("cache", help="look into stores, and work on them").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     for name, run, text in (
@@ -25,6 +28,84 @@ def add(commands: Any) -> None:
         command.add_argument("store", type=Path, metavar="STORE")
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=run)
+    _add_gc(cache)
+
+
+def _add_gc(cache: Any) -> None:
+    text = "remove rows for good: of a person who withdrew consent, of an engine, or what nobody needs"
+    command = cache.add_parser("gc", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.add_argument("store", type=Path, metavar="STORE")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go")
+    command.add_argument(
+        "--subject",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="everything of this person in the frames: swaps, frames, landmarks, usual looks; may be given again",
+    )
+    command.add_argument(
+        "--source-identity",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="every swap that wears this person, or that comes from weights trained on them; may be given again",
+    )
+    command.add_argument(
+        "--unreferenced", action="store_true", help="everything that the data set described below does not need"
+    )
+    add_recipe(command, required=False)
+    command.set_defaults(engine=None)
+    kept = command.add_argument_group(
+        "with --unreferenced: the data set whose rows are kept, as for fsa materialise; without, --engine NAME removes "
+        "every swap of that engine, and --identity-map says which names are one person"
+    )
+    add_frames(kept, required=False)
+    command.set_defaults(run=_gc, interrupted="what was removed is gone; run it again for the rest")
+
+
+def _gc(options: argparse.Namespace) -> int:
+    from fsa_data.store import Criteria, collect
+    from fsa_data.worker import load_identity_map
+
+    store = _existing_store(options.store)
+    named = frozenset(options.subject), frozenset(options.source_identity), frozenset(filter(None, [options.engine]))
+    if options.unreferenced:
+        criteria = _needed(options, store)
+    elif any(named):
+        criteria = Criteria(*named, identities=load_identity_map(options.identity_map))
+    else:
+        raise ConfigError("Say what is to go: --subject, --source-identity, --engine or --unreferenced.")
+    report = collect(store, criteria, options.dry_run)
+    counts = ", ".join(f"{kind} {count}" for kind, count in report.rows.items()) or "nothing"
+    print(
+        f"{options.store}: {'would remove' if options.dry_run else 'removed'} {counts} ({report.freed_bytes:,} bytes)"
+        + ("" if options.dry_run else f"; {report.shards_removed} shards gone, {report.shards_rewritten} sealed again")
+    )
+    if not report.rows and (named[0] or named[1]):
+        print(f"It knows the names {', '.join(sorted(filter(None, store.index.names))) or '(none)'}.")
+    failures = [
+        f"{name} cannot be read, so nobody knows whom it holds; remove it by hand" for name in report.unreadable
+    ]
+    failures += [f"{name} is unfinished; run again when nobody writes the store" for name in report.unfinished]
+    if report.damaged_rows:
+        print(f"{report.damaged_rows} damaged rows went as well; materialise makes them anew.")
+    return print_failures(failures)
+
+
+def _needed(options: argparse.Namespace, store: SwapStore) -> Criteria:
+    """The rule that keeps what a data set needs."""
+    from fsa_data.store import Criteria
+    from fsa_data.store.keys import packed
+    from fsa_data.worker import plan
+
+    if options.subject or options.source_identity:
+        raise ConfigError("--unreferenced keeps a data set and removes the rest; name people in a run of their own.")
+    if not options.source:
+        raise ConfigError("--unreferenced needs the data set that is kept: its frames, and -s SOURCE.")
+    options.engine = options.engine or "mesh_warp"
+    planned = plan(frames_of(options), recipe_of(options), store)
+    keep = {"swaps": planned.swap_keys.ravel(), "frames": planned.frame_keys, "faces": planned.faces_keys}
+    return Criteria(keep=keep | {"references": packed(group.key for group in planned.groups)})
 
 
 def _existing_store(path: Path) -> Any:

@@ -59,6 +59,8 @@ def frames_of(options: argparse.Namespace) -> LabelledFrames:
 
     if options.root is not None and options.csv is None:
         raise ConfigError("--root belongs to --csv: it is what the CSV's relative paths start from.")
+    if not any((options.csv, options.maskdar, options.state_farm, options.simdrive)):
+        raise ConfigError("Say which frames: --csv, --maskdar, --state-farm or --simdrive.")
     if options.csv is not None:
         return LabelledFrames.from_csv(options.csv, options.root)
     if options.maskdar is not None:
@@ -71,7 +73,8 @@ def frames_of(options: argparse.Namespace) -> LabelledFrames:
 def add_swapping(command: Any, required: bool = True) -> None:
     """What every command that swaps takes: whose faces, and how."""
     command.add_argument(
-        *("-s", "--source"),
+        "-s",
+        "--source",
         action="append",
         required=required,
         help="whose faces to put on; give it again to mix several",

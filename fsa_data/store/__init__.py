@@ -1,6 +1,7 @@
 """Keeping swaps: keys, sealed shards, and a store that finds them again."""
 
 from fsa_data.store.codec import FrameFaces
+from fsa_data.store.collect import Collected, Criteria, collect
 from fsa_data.store.keys import canonical, digest
 from fsa_data.store.reader import PayloadReader
 from fsa_data.store.shard import FORMAT_VERSION, OK, STATUSES
@@ -11,6 +12,8 @@ __all__ = [
     "FORMAT_VERSION",
     "OK",
     "STATUSES",
+    "Collected",
+    "Criteria",
     "Damage",
     "FrameFaces",
     "PayloadReader",
@@ -18,5 +21,6 @@ __all__ = [
     "StoreWriter",
     "SwapStore",
     "canonical",
+    "collect",
     "digest",
 ]

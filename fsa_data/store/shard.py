@@ -152,12 +152,37 @@ def read_columns(path: Path) -> Columns:
 
 def damaged_rows(path: Path, shard: Columns) -> list[int]:
     """Rows whose payload is not what was sealed."""
-    blob: NDArray[np.uint8] = (
-        np.memmap(path, np.uint8, "r", shard.start) if _payload_bytes(shard) else np.zeros(0, "u1")
-    )
+    blob = _payloads(path, shard)
     ends = shard.columns["offset"].tolist()
     crcs = shard.columns["crc"].tolist()
     return [i for i, crc in enumerate(crcs) if zlib.crc32(blob[ends[i] : ends[i + 1]].data) != crc]
+
+
+def rows_at(path: Path, shard: Columns, at: Sequence[int]) -> list[Row]:
+    """Some rows of a shard as they were sealed, e.g. to seal them again without the others."""
+    blob = _payloads(path, shard)
+    columns, tables = shard.columns, shard.tables
+    ends, notes = columns["offset"].tolist(), columns["notes_offset"].tolist()
+    rows = []
+    for i in at:
+        x, y, w, h = columns["box"][i].tolist()
+        rows.append(
+            Row(
+                key=shard.keys[i : i + 1].tobytes(),
+                status=tables["status_name"][columns["status"][i]],
+                box=(x, y, w, h),
+                source=tables["source_name"][columns["source"][i]],
+                subject=tables["subject_name"][columns["subject"][i]],
+                payload=blob[ends[i] : ends[i + 1]].tobytes(),
+                notes=columns["notes"][notes[i] : notes[i + 1]].tobytes(),
+            )
+        )
+    return rows
+
+
+def _payloads(path: Path, shard: Columns) -> NDArray[np.uint8]:
+    """``(n,)`` uint8, mapped: payloads of all rows, one after the other."""
+    return np.memmap(path, np.uint8, "r", shard.start) if _payload_bytes(shard) else np.zeros(0, np.uint8)
 
 
 def _payload_bytes(shard: Columns) -> int:

@@ -175,10 +175,22 @@ class SwapStore:
         Raises:
             StoreWriteError: the directory cannot be written.
         """
-        if not os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise StoreWriteError(f"The store {self.path} is read-only. Make it writable, or use another directory.")
+        self.check_writable()
         sweep(self.path)
         return StoreWriter(self.path, about, trained_on)
+
+    def check_writable(self) -> None:
+        """Refuse a store that cannot be written.
+
+        Raises:
+            StoreWriteError: the directory is read-only.
+        """
+        if not os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise StoreWriteError(f"The store {self.path} is read-only. Make it writable, or use another directory.")
+
+    def forget(self) -> None:
+        """Drop what is known of the shards; the next look reads them (or the saved index) anew."""
+        self._index = self._reader = self._last = None
 
     def info(self) -> StoreInfo:
         """What the store holds."""
