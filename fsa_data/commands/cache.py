@@ -28,7 +28,40 @@ def add(commands: Any) -> None:
         command.add_argument("store", type=Path, metavar="STORE")
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=run)
+    _add_merge(cache)
     _add_gc(cache)
+
+
+def _add_merge(cache: Any) -> None:
+    text = "put everything of some stores into one"
+    command = cache.add_parser("merge", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.add_argument("store", type=Path, nargs="+", metavar="STORE", help="the first that has a key counts")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="STORE", help="a new store, or one that takes the rest in"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(run=_merge, interrupted="what was taken is kept, and the same command goes on from there")
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from fsa_data.store import SwapStore, merge_stores
+
+    sources = [_existing_store(path) for path in options.store]
+    report = merge_stores(sources, SwapStore(options.out))
+    failures = [
+        f"{one.kind} {one.key}: {one.refused} differs from {one.kept} in {', '.join(one.differs)}; the latter was kept"
+        for one in report.conflicts
+    ]
+    failures += [f"{one.shard}: {one.what}{f' (key {one.key})' if one.key else ''}" for one in report.damages]
+    if options.json:
+        print(json.dumps(asdict(report), indent=2))
+        return FAILURES if failures else DONE
+    counts = ", ".join(f"{kind} {count}" for kind, count in report.rows.items()) or "nothing new"
+    print(
+        f"{options.out}: {counts}; {report.same} rows were there already; {report.shards_copied} shards copied, "
+        f"{report.shards_sealed} sealed; {len(report.conflicts)} conflicts, {len(report.damages)} damaged"
+    )
+    return print_failures(failures)
 
 
 def _add_gc(cache: Any) -> None:

@@ -3,6 +3,7 @@
 from fsa_data.store.codec import FrameFaces
 from fsa_data.store.collect import Collected, Criteria, collect
 from fsa_data.store.keys import canonical, digest
+from fsa_data.store.merge import Conflict, MergeReport, merge_stores
 from fsa_data.store.reader import PayloadReader
 from fsa_data.store.shard import FORMAT_VERSION, OK, STATUSES
 from fsa_data.store.swap_store import Damage, StoreInfo, SwapStore
@@ -13,9 +14,11 @@ __all__ = [
     "OK",
     "STATUSES",
     "Collected",
+    "Conflict",
     "Criteria",
     "Damage",
     "FrameFaces",
+    "MergeReport",
     "PayloadReader",
     "StoreInfo",
     "StoreWriter",
@@ -23,4 +26,5 @@ __all__ = [
     "canonical",
     "collect",
     "digest",
+    "merge_stores",
 ]
