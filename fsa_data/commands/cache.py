@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsa_data.commands.words import DONE, FAILURES, add_frames, add_recipe, frames_of, print_failures, recipe_of
+from fsa_data.commands.words import DONE, FAILURES, add_frames, add_recipe, frames_of, listed, print_failures, recipe_of
 from fsa_data.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +29,47 @@ def add(commands: Any) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=run)
     _add_merge(cache)
+    _add_export(cache)
     _add_gc(cache)
+
+
+def _add_export(cache: Any) -> None:
+    text = "write what a store has of a data set as plain files"
+    command = cache.add_parser("export", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.add_argument("store", type=Path, metavar="STORE")
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    command.add_argument(
+        "--format", choices=("folders", "webdataset"), default="folders", help="class folders with frames.csv, or tars"
+    )
+    command.add_argument("--fakes-only", action="store_true", help="no frame as it is, only swapped ones")
+    command.add_argument(
+        "--image", choices=("png", "jpg"), default="png", help="lossless, or quality 95 (default: png)"
+    )
+    command.add_argument("--shuffle", type=int, metavar="SEED", help="in a random order")
+    add_frames(command)
+    add_recipe(command)
+    command.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from fsa_data.worker import export_frames
+
+    report = export_frames(
+        frames_of(options),
+        recipe_of(options),
+        _existing_store(options.store),
+        options.out,
+        options.format,
+        options.fakes_only,
+        options.image,
+        options.shuffle,
+    )
+    print(f"{options.out}: {report.real} real frames, {report.fakes} fakes{listed('; no swap: ', report.left_out)}")
+    missing = report.left_out.get("missing", 0)
+    failures = [f"{missing} swaps are not in the store; fsa materialise makes them"] if missing else []
+    if report.frames_left_out:
+        failures.append(f"{report.frames_left_out} frames are not in the store, or could not be read")
+    return print_failures(failures)
 
 
 def _add_merge(cache: Any) -> None:

@@ -1,6 +1,7 @@
 """Making many: the plan, the worker processes, materialise; and swapping a clip."""
 
 from fsa_data.worker.clip import ClipReport, swap_clip
+from fsa_data.worker.export import ExportReport, export_frames
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
@@ -11,6 +12,7 @@ from fsa_data.worker.working import WorkingSize, checked_size, working_frame
 __all__ = [
     "KEY_VERSION",
     "ClipReport",
+    "ExportReport",
     "How",
     "IdentityMap",
     "MaterialiseReport",
@@ -19,6 +21,7 @@ __all__ = [
     "Who",
     "WorkingSize",
     "checked_size",
+    "export_frames",
     "load_identity_map",
     "materialise",
     "materialise_plan",
