@@ -14,7 +14,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from fsa_data import DeepfakeAugmentedMaskDAR, LabelledFrames, MaskDAR, load_engine, load_source
-from fsa_data.cli import _pairs, _parser
+from fsa_data.cli import _parser
+from fsa_data.commands.words import pairs
 from fsa_data.datasets import check_fold
 from fsa_data.errors import CacheMissError, ConfigError, LineageError, UnknownNameError
 from fsa_data.store import SwapStore
@@ -386,7 +387,7 @@ def test_the_command_on_a_miss_gives_the_same_options_back(world, tmp_path):
         world.dataset(store=tmp_path / "new", on_miss="error", merge={"sharpness": False}, identity_map={"a": "b"})
     words = shlex.split(re.findall(r"`fsa (.*)`", str(caught.value))[0])
     options = _parser().parse_args(words)
-    assert _pairs(options.merge_option) == {"sharpness": False}
+    assert pairs(options.merge_option) == {"sharpness": False}
     assert str(options.identity_map) == "IDENTITIES.csv"
 
 
