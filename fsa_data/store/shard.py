@@ -25,6 +25,11 @@ dataset             type           meaning
 
 Attributes: ``format_version``, ``kind``, ``created_by``, ``columns_digest`` (over everything but ``blob``) and, last
 of all, ``commit`` = number of rows. A file without ``commit`` is no shard.
+
+Versions: every shard carries its own, and every version that was ever released is read as it is. So a store may hold
+several and needs no conversion; whatever is sealed, by `fsa cache gc` or `merge` too, is of the newest. A version that
+is not known yet is refused, by ``store.json`` or shard by shard. Who changes the format adds a reader to ``_READERS``,
+leaves the others alone, and keeps a small store of the new format in ``tests/store/released``.
 """
 
 from __future__ import annotations
@@ -227,9 +232,15 @@ def _columns_digest(kind: str, columns: dict[str, NDArray[Any]], tables: dict[st
 
 
 def _taken(file: h5py.File, path: Path) -> Columns:
-    version = int(file.attrs.get("format_version", -1))
+    version = int(file.attrs.get("format_version", 0))
     if version > FORMAT_VERSION:
         raise StoreFormatError(newer(path, version))
+    if version not in _READERS:
+        raise DamagedShardError(_damaged(path, f"there is no format {version}"))
+    return _READERS[version](file, path)
+
+
+def _taken_1(file: h5py.File, path: Path) -> Columns:
     if "commit" not in file.attrs:
         raise DamagedShardError(_damaged(path, "it has no commit mark, so it was never sealed"))
     columns = {name: np.asarray(file[name][()], dtype) for name, dtype in _COLUMNS.items()}
@@ -240,6 +251,9 @@ def _taken(file: h5py.File, path: Path) -> Columns:
     if int(file.attrs["commit"]) != len(columns["key"]) or file["blob"].shape != (columns["offset"][-1],):
         raise DamagedShardError(_damaged(path, "its row count or size is not what was sealed"))
     return Columns(kind, int(file["blob"].id.get_offset() or 0), columns, tables, json.loads(about))
+
+
+_READERS = {1: _taken_1}
 
 
 def _encoded(text: str) -> bytes:
