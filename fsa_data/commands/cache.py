@@ -123,16 +123,17 @@ def _add_gc(cache: Any) -> None:
         metavar="NAME",
         help="every swap that wears this person, or that comes from weights trained on them; may be given again",
     )
+    command.add_argument("--engine", metavar="NAME", help="every swap of this engine")
     command.add_argument(
         "--unreferenced", action="store_true", help="everything that the data set described below does not need"
     )
-    add_recipe(command, required=False)
-    command.set_defaults(engine=None)
     kept = command.add_argument_group(
-        "with --unreferenced: the data set whose rows are kept, as for fsa materialise; without, --engine NAME removes "
-        "every swap of that engine, and --identity-map says which names are one person"
+        "with --unreferenced: the data set that is kept",
+        "As for fsa materialise; --engine is then its engine (default: mesh_warp). Of these options --identity-map means "
+        "something without it, too: the names of one person go together.",
     )
     add_frames(kept, required=False)
+    add_recipe(kept, required=False)
     command.set_defaults(run=_gc, interrupted="what was removed is gone; run it again for the rest")
 
 

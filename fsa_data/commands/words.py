@@ -71,7 +71,7 @@ def frames_of(options: argparse.Namespace) -> LabelledFrames:
 
 
 def add_swapping(command: Any, required: bool = True) -> None:
-    """What every command that swaps takes: whose faces, and how."""
+    """What every command that swaps takes: whose faces, and how; ``required=False``: and it may be left out."""
     command.add_argument(
         "-s",
         "--source",
@@ -80,7 +80,8 @@ def add_swapping(command: Any, required: bool = True) -> None:
         help="whose faces to put on; give it again to mix several",
     )
     command.add_argument("--source-option", action="append", default=[], metavar="KEY=VALUE")
-    command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
+    if required:
+        command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
     command.add_argument("--engine-option", action="append", default=[], metavar="KEY=VALUE")
     command.add_argument("--merge-option", action="append", default=[], metavar="KEY=VALUE")
     command.add_argument("--seed", type=int, default=0)

@@ -134,7 +134,7 @@ def collect(store: SwapStore, criteria: Criteria, dry_run: bool = False) -> Coll
 
 def _without(path: Path, columns: Columns, go: NDArray[np.bool_]) -> tuple[int, int]:
     """Seal a shard again without some rows and remove the old one; its new size, and damaged rows left out as well."""
-    broken = [row for row in shard.damaged_rows(path, columns) if not go[row]]
+    broken = {row for row in shard.damaged_rows(path, columns) if not go[row]}
     stay = [row for row in np.flatnonzero(~go).tolist() if row not in broken]
     size = 0
     try:

@@ -126,7 +126,7 @@ class _Merge:
         path = source.path / name
         try:
             columns = shard.read_columns(path)
-            broken = [row for row in shard.damaged_rows(path, columns) if row in set(at)]
+            broken = sorted(set(at).intersection(shard.damaged_rows(path, columns)))
             keys = as_hex(columns.keys)
             self.damages += [Damage(str(path), row, keys[row], "is not what was sealed") for row in broken]
             at = [row for row in at if row not in broken]

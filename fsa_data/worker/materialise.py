@@ -189,7 +189,7 @@ class _Tally:
             raise TooManyFailedError(
                 f"{len(self.failed)} of {len(self.done)} frames failed, a larger share than max_failed = "
                 f"{self.max_failed:g} allows. The last one: {self.refs[one.index]}: {one.error}. Everything sealed so "
-                "far is kept. Mend the cause and run again, or allow more (1: any number)."
+                "far is kept. Mend the cause and run again; fsa materialise --max-failed 1 allows any number."
             )
 
 

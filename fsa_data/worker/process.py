@@ -24,8 +24,10 @@ from typing import Any, Literal
 from fsa_data.errors import FsaError
 from fsa_data.store import SwapStore
 from fsa_data.types import Json
-from fsa_data.worker.work import Done, FrameWorker, Kit, Task
+from fsa_data.worker.work import Done, FrameWorker, Kit, Task, device_lost
 
+DEVICE_LOST = 74
+"""Exit code of a worker that can use its device no more."""
 GRACE_S = 30.0
 """How long a worker may take to finish its frame and seal when the run ends early."""
 # Ctrl-C reaches the whole process group; the parent decides when to end, so workers ignore it from the first line on.
@@ -109,6 +111,7 @@ class Worker:
         self.stop()
         code = self.process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how += ", its device being lost," if code == DEVICE_LOST else ""
         hint = " (the system does that when memory runs out: try fewer workers)" if code == -signal.SIGKILL else ""
         return f"{how}{hint}"
 
@@ -134,7 +137,9 @@ def main() -> None:
         _say(connection, "sealed")
     except FsaError as error:
         _say(connection, error)
-    except Exception:
+    except Exception as error:
+        if device_lost(error):  # a fresh process can go on: this one dies of the frame that it has in hand
+            sys.exit(DEVICE_LOST)
         _say(connection, _Crash(traceback.format_exc()))
 
 

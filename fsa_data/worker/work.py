@@ -125,6 +125,7 @@ class FrameWorker:
         Raises:
             StoreWriteError, DamagedShardError, MissingWeightsError, WrongWeightsError: what the next frame would
                 meet as well.
+            RuntimeError: the device is lost (see :func:`device_lost`).
         """
         looked = _Looked(task, self.store, self.writer, self.kit)
         error = ""
@@ -135,6 +136,8 @@ class FrameWorker:
         except HOPELESS:
             raise
         except Exception as caught:  # anything at all: the run goes on, and the message is kept
+            if device_lost(caught):
+                raise
             error = _message(caught)
             self.writer.put_failed_frame(task.frame_key, error, task.subject)
             for _, key in task.slots:
@@ -155,6 +158,8 @@ class FrameWorker:
         except HOPELESS:
             raise
         except Exception as caught:  # as above
+            if device_lost(caught):
+                raise
             return _failed(_message(caught))
 
     def _swap(
@@ -209,6 +214,11 @@ class _Looked:
             self.detected = True
             self.writer.put_faces(self.task.faces_key, self._faces, self.task.subject)
         return self._faces
+
+
+def device_lost(error: Exception) -> bool:
+    """Whether a process can use its device no more: after such an error every further call fails, whatever it does."""
+    return type(error).__name__ == "AcceleratorError" or str(error).startswith("CUDA error")
 
 
 def _failed(message: str) -> Swap:

@@ -64,6 +64,19 @@ def test_a_worker_that_dies_once_costs_nothing(frames, source, tmp_path):
     assert content(tmp_path / "store") == content(tmp_path / "whole")
 
 
+def test_a_device_that_is_lost_costs_the_frame_that_lost_it_only(frames, source, tmp_path):
+    where = planned(frames, source)
+    lost = "CUDA error: device-side assert triggered"
+    engine = Paint(deadly=frozenset([int(where.seeds[4])]), fail=lost, seal_s=1000)
+    report = run(frames, source, tmp_path / "store", engine, workers=1)
+    assert (report.made, report.by_reason) == (8, {"no_face": 1, "failed": 1})
+    assert (
+        "4.png: WorkerDiedError: a worker process ended with exit code 74, its device being lost" in report.failures[0]
+    )
+    with pytest.raises(RuntimeError, match=lost):  # this process cannot be replaced
+        run(frames, source, tmp_path / "other", engine, workers=0)
+
+
 def children():
     """Process ids of this process' children, whichever of its threads started them."""
     found = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]

@@ -41,9 +41,9 @@ class CentreFace:
 class Paint:
     """Paints the middle of the frame in a colour that seed, slot and donor decide.
 
-    ``fail``, ``flag``, ``delay_s``, ``seal_s``, ``deadly`` and ``once`` are no part of the fingerprint: they
-    change nothing of what is painted. Frames whose seed is in ``deadly`` end the process; with ``once``, a folder, only
-    the first time.
+    ``fail``, ``flag``, ``delay_s``, ``seal_s``, ``deadly`` and ``once`` are no part of the fingerprint: they change
+    nothing of what is painted. Frames whose seed is in ``deadly`` end the process (or raise ``fail``); with ``once``, a
+    folder, only the first time.
     """
 
     version: int = 1
@@ -76,6 +76,8 @@ class Paint:
             if not self.once or not died.exists():
                 if self.once:
                     died.touch()
+                if self.fail:
+                    raise RuntimeError(self.fail)
                 os._exit(3)
         if self.flag and Path(self.flag).exists():
             raise RuntimeError(self.fail)
