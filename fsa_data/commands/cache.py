@@ -129,8 +129,8 @@ def _add_gc(cache: Any) -> None:
     )
     kept = command.add_argument_group(
         "with --unreferenced: the data set that is kept",
-        "As for fsa materialise; --engine is then its engine (default: mesh_warp). Of these options --identity-map means "
-        "something without it, too: the names of one person go together.",
+        "As for fsa materialise; --engine is then its engine (default: mesh_warp). Of these options --identity-map "
+        "means something without it, too: the names of one person go together.",
     )
     add_frames(kept, required=False)
     add_recipe(kept, required=False)
