@@ -7,31 +7,25 @@ traceback).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fsa_data
-from fsa_data.commands import faces, gallery, score
-from fsa_data.commands.words import pairs
+from fsa_data.commands import cache, faces, gallery, materialise, score
+from fsa_data.commands.words import DONE, FAILURES, add_swapping, listed, pairs, print_failures
 from fsa_data.errors import (
     ConfigError,
     FsaError,
     MissingWeightsError,
     WrongWeightsError,
     debugging,
-    failure_lines,
     of_system,
     warned_plainly,
 )
 
-if TYPE_CHECKING:
-    from fsa_data.frames import LabelledFrames
-
-DONE, FAILURES, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+WRONG_INPUT, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,12 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(interrupted="nothing was written")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_swap(commands)
-    _add_materialise(commands)
+    materialise.add(commands)
     _add_extract(commands)
     faces.add(commands)
     gallery.add(commands)
     score.add(commands)
-    _add_cache(commands)
+    cache.add(commands)
     compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")
     compare.set_defaults(run=_compare)
@@ -75,50 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_materialise(commands: Any) -> None:
-    command = commands.add_parser(
-        "materialise", help="make every swap that a store lacks", description="Make every swap that a store lacks."
-    )
-    data = command.add_mutually_exclusive_group(required=True)
-    data.add_argument("--csv", type=Path, metavar="FILE", help="frames listed in a CSV: path,subject,label")
-    data.add_argument("--maskdar", type=Path, metavar="DIR", help="folder with MaskDAR's class folders C00 .. C14")
-    data.add_argument(
-        "--state-farm", type=Path, metavar="DIR", help="folder with State Farm's driver_imgs_list.csv and imgs/train"
-    )
-    data.add_argument("--simdrive", action="store_true", help="the embedded procedural drivers")
-    command.add_argument("--root", type=Path, metavar="DIR", help="what the CSV's relative paths start from")
-    _add_swapping(command)
-    command.add_argument("--store", type=Path, required=True, metavar="DIR", help="where the swaps are kept")
-    command.add_argument(
-        "--working-size",
-        type=_working_size,
-        default=240,
-        metavar="N",
-        help="short side in pixels, HxW, or 'native' (default: %(default)s)",
-    )
-    command.add_argument("--fakes-per-frame", type=int, default=1, metavar="N")
-    command.add_argument("--identity-map", type=Path, metavar="FILE", help="CSV: identity,person")
-    command.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as help)")
-    kept = "what was sealed is kept, and the same command goes on from there"
-    command.set_defaults(run=_materialise, interrupted=kept)
-
-
-def _add_swapping(command: Any) -> None:
-    """What every command that swaps takes: whose faces, and how."""
-    command.add_argument(
-        "-s", "--source", action="append", required=True, help="whose faces to put on; give it again to mix several"
-    )
-    command.add_argument("--source-option", action="append", default=[], metavar="KEY=VALUE")
-    command.add_argument("--engine", default="mesh_warp", help="how to swap (default: %(default)s)")
-    command.add_argument("--engine-option", action="append", default=[], metavar="KEY=VALUE")
-    command.add_argument("--merge-option", action="append", default=[], metavar="KEY=VALUE")
-    command.add_argument("--seed", type=int, default=0)
-
-
 def _add_swap(commands: Any) -> None:
     text = "put new faces on the people of a video, a picture or a folder of pictures"
     command = commands.add_parser("swap", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    _add_swapping(command)
+    add_swapping(command)
     command.add_argument("-d", "--target", type=Path, required=True, metavar="VIDEO|IMAGE|DIR", help="whose to replace")
     command.add_argument(
         "-o",
@@ -172,20 +126,6 @@ def _add_extract(commands: Any) -> None:
     command.set_defaults(run=_extract)
 
 
-def _add_cache(commands: Any) -> None:
-    cache = commands.add_parser("cache", help="look into a store").add_subparsers(
-        dest="action", required=True, metavar="ACTION"
-    )
-    for name, run, text in (
-        ("info", _info, "what a store holds"),
-        ("verify", _verify, "read every byte and name what is damaged"),
-    ):
-        command = cache.add_parser(name, help=text)
-        command.add_argument("store", type=Path, metavar="STORE")
-        command.add_argument("--json", action="store_true", help="print JSON")
-        command.set_defaults(run=run)
-
-
 def _swap(options: argparse.Namespace) -> int:
     from fsa_data.engines import load_engine
     from fsa_data.sources import load_source
@@ -205,47 +145,9 @@ def _swap(options: argparse.Namespace) -> int:
     )
     print(
         f"{options.out}: {report.swapped} faces replaced in {report.frames_swapped} of {report.frames} frames"
-        f"{_listed('; left as they are: ', report.by_reason)}, {report.seconds:.1f} s"
+        f"{listed('; left as they are: ', report.by_reason)}, {report.seconds:.1f} s"
     )
-    return _print_failures(report.failures)
-
-
-def _listed(before: str, counts: Mapping[str, int], after: str = "") -> str:
-    """``before``, every reason with its count, ``after``; empty if there is none."""
-    return f"{before}{', '.join(f'{reason} {count}' for reason, count in counts.items())}{after}" if counts else ""
-
-
-def _print_failures(failures: Sequence[str]) -> int:
-    """List what failed, not all of it if it is much; returns the exit code."""
-    for line in failure_lines(failures):
-        print(line, file=sys.stderr)
-    return FAILURES if failures else DONE
-
-
-def _materialise(options: argparse.Namespace) -> int:
-    from fsa_data.engines import load_engine
-    from fsa_data.sources import load_source
-    from fsa_data.worker import load_identity_map, materialise
-
-    source = load_source(options.source, pairs(options.source_option))
-    engine = load_engine(options.engine, pairs(options.engine_option), pairs(options.merge_option))
-    identities = load_identity_map(options.identity_map)
-    report = materialise(
-        _frames(options),
-        source,
-        engine,
-        options.store,
-        working_size=options.working_size,
-        fakes_per_frame=options.fakes_per_frame,
-        seed=options.seed,
-        identity_map=identities,
-        workers="auto" if options.workers is None else options.workers,
-    )
-    print(
-        f"{options.store}: {report.made} swaps made, {report.reused} reused, {report.skipped} frames without one"
-        f"{_listed(' (', report.by_reason, ')')}, {report.seconds:.1f} s"
-    )
-    return _print_failures(report.failures)
+    return print_failures(report.failures)
 
 
 def _extract(options: argparse.Namespace) -> int:
@@ -276,66 +178,7 @@ def _extract(options: argparse.Namespace) -> int:
         print(f"{made.fewer} intervals hold fewer than {options.per_interval} frames that can be taken.")
     for note in made.notes:
         print(note)
-    return _print_failures(made.failures)
-
-
-def _frames(options: argparse.Namespace) -> LabelledFrames:
-    from fsa_data.frames import LabelledFrames
-
-    if options.root is not None and options.csv is None:
-        raise ConfigError("--root belongs to --csv: it is what the CSV's relative paths start from.")
-    if options.csv is not None:
-        return LabelledFrames.from_csv(options.csv, options.root)
-    if options.maskdar is not None:
-        return LabelledFrames.from_maskdar(options.maskdar)
-    if options.state_farm is not None:
-        return LabelledFrames.from_state_farm(options.state_farm)
-    return LabelledFrames.from_simdrive()
-
-
-def _working_size(text: str) -> int | tuple[int, int] | None:
-    if text == "native":
-        return None
-    try:
-        sizes = [int(part) for part in text.lower().split("x")]
-    except ValueError:
-        sizes = []
-    if len(sizes) not in (1, 2) or min(sizes, default=0) < 1:
-        raise argparse.ArgumentTypeError(f"expected e.g. 240, 240x320 or native, got {text!r}")
-    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
-
-
-def _existing_store(path: Path) -> Any:
-    from fsa_data.store import SwapStore
-
-    if not path.is_dir() or not any(path.iterdir()):
-        raise ConfigError(f"There is no store at {path}.")
-    return SwapStore(path)
-
-
-def _info(options: argparse.Namespace) -> int:
-    info = asdict(_existing_store(options.store).info())
-    if options.json:
-        print(json.dumps(info, indent=2))
-        return DONE
-    for name, value in info.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {count}" for key, count in value.items())
-        elif isinstance(value, list | tuple):
-            value = ", ".join(map(str, value))
-        print(f"{name.replace('_', ' '):<15} {value if value != '' else '-'}")
-    return DONE
-
-
-def _verify(options: argparse.Namespace) -> int:
-    damages = _existing_store(options.store).verify()
-    if options.json:
-        print(json.dumps([asdict(damage) for damage in damages], indent=2))
-    else:
-        for damage in damages:
-            print(f"{damage.shard}: {damage.what}{f' (key {damage.key})' if damage.key else ''}")
-        print(f"{options.store}: {f'{len(damages)} damaged' if damages else 'every byte is as it was sealed'}")
-    return FAILURES if damages else DONE
+    return print_failures(made.failures)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -91,7 +91,11 @@ class OutputError(FsaError, OSError):
 
 
 class WorkerDiedError(FsaError, RuntimeError):
-    """A worker process ended without being asked to; what it had sealed is kept."""
+    """Worker processes end without being asked to, and no frame is to blame; what they had sealed is kept."""
+
+
+class TooManyFailedError(FsaError, RuntimeError):
+    """So many frames fail that something else than the frames must be wrong."""
 
 
 class LineageError(FsaError, ValueError):

@@ -30,6 +30,7 @@ from fsa_data.store.index import Entries, nothing
 from fsa_data.store.keys import as_hex
 from fsa_data.types import Reason, Source, SwapEngine
 from fsa_data.worker import (
+    How,
     IdentityMap,
     MaterialiseReport,
     Plan,
@@ -95,6 +96,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         unswappable: frames that cannot be swapped: ``drop`` leaves them out of the fakes, ``keep_real`` puts the real
             frame there.
         identity_map: mapping, or CSV with ``identity,person``: which names are the same person.
+        preload: read all pixels into memory now; for small sets on slow disks. Forked workers share them; what is sent
+            to another process reads from the disk again.
         transforms: joint transform of image and label; excludes the next two.
         transform: transform of the image.
         target_transform: transform of the label.
@@ -123,6 +126,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         on_miss: Literal["materialise", "error", "skip"] = "materialise",
         unswappable: Literal["drop", "keep_real"] = "drop",
         identity_map: IdentityMap | str | Path | None = None,
+        preload: bool = False,
         transforms: Callable[..., Any] | None = None,
         transform: Callable[..., Any] | None = None,
         target_transform: Callable[..., Any] | None = None,
@@ -133,7 +137,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             raise ConfigError(f"fakes_per_frame must be 1 or more, got {fakes_per_frame}; setup='real_only' has none.")
         everything = labelled(frames)
         chosen = of_subjects(everything, subjects)
-        self.setup, self.on_miss, self.unswappable = setup, on_miss, unswappable
+        self.setup, self.on_miss, self.unswappable, self.preload = setup, on_miss, unswappable, preload
         self.recipe = Recipe(
             load_source(source, source_options),
             load_engine(engine, engine_options, merge),
@@ -168,9 +172,9 @@ class DeepfakeAugmentedMaskDAR(FrameView):
 
         Raises:
             StoreWriteError: the store cannot be written.
-            WorkerDiedError: a worker process was killed; everything sealed is kept.
+            TooManyFailedError: more than half of the frames fail; everything sealed is kept.
         """
-        report = materialise_plan(self.frames, self._recipe_of_rows, self._plan, self.store, workers, progress)
+        report = materialise_plan(self.frames, self._recipe_of_rows, self._plan, self.store, How(workers, progress))
         self._take_rows()
         return report
 
@@ -285,7 +289,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         entries = self.store.locate("frames", self._plan.frame_keys)
         shape = self._plan.swap_keys.shape
         self._swaps: Entries = self.store.locate("swaps", self._plan.swap_keys.ravel()).reshape(shape)
-        self._pixels = StoredPixels(self.store.reader, entries)
+        self._pixels = pixels = StoredPixels(self.store.reader, entries)
         self._readable = (entries["shard"] >= 0) & (entries["size"] > 0)
         failed = np.flatnonzero((entries["shard"] >= 0) & ~self._readable)
         if len(failed):
@@ -299,6 +303,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         fake = self._fake_rows(self._swaps, keep_real=self.unswappable == "keep_real")
         parts = {"real_only": [real], "fake_only": [fake], "hybrid": [real, fake]}
         self.rows = Rows.joined(parts[self.setup])
+        if self.preload:
+            pixels.preload(self.rows)
 
     def _fake_rows(self, swaps: Entries, keep_real: bool = False) -> Rows:
         """A row per swap; with ``keep_real`` the real frame where there is none."""

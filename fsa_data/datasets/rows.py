@@ -64,6 +64,10 @@ class Pixels(Protocol):
         """The same with a patch put in its place."""
         ...
 
+    def order(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        """In which order frames at these positions are read at the least cost."""
+        ...
+
 
 class StoredPixels:
     """Pixels from a store: the frame pack and the patches.
@@ -84,6 +88,15 @@ class StoredPixels:
         """See :class:`Pixels`."""
         return self._reader.pasted(self._frames[at], swap)
 
+    def order(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        """As they lie on the disk."""
+        entries = self._frames[frames]
+        return np.lexsort((entries["start"], entries["shard"]))
+
+    def preload(self, rows: Rows) -> None:
+        """Keep the pixels of some rows in memory; see :meth:`fsa_data.store.PayloadReader.preload`."""
+        self._reader.preload(np.concatenate([self._frames[np.unique(rows.frame)], rows.swap[rows.is_fake]]))
+
 
 class DecodedPixels:
     """Pixels straight from the files, decoded each time.
@@ -99,6 +112,10 @@ class DecodedPixels:
     def frame(self, at: int) -> Image:
         """See :class:`Pixels`."""
         return working_frame(read_frame(FrameRef(str(self._path[at]), int(self._video_index[at]))), self._size)
+
+    def order(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Frames of a video one after the other: going back starts it again."""
+        return np.lexsort((self._video_index[frames], self._path[frames]))
 
     def swapped(self, at: int, swap: np.void) -> Image:
         """There are no patches here.

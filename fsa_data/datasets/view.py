@@ -64,7 +64,20 @@ class FrameView(VisionDataset):  # type: ignore[misc]  # torchvision is untyped
 
     def __getitem__(self, index: int) -> Any:
         at = self._position(index)
-        image, label = tv_tensors.Image(planes(self._read(at))), int(self.frames.label[self.rows.frame[at]])
+        return self._item(at, self._read(at))
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Several items, as a DataLoader asks for a batch; read in the order in which that costs least."""
+        if type(self).__getitem__ is not FrameView.__getitem__:
+            return [self[index] for index in indices]  # a class of the user's changes what an item is
+        at = [self._position(index) for index in indices]
+        images: dict[int, Image] = {}
+        for n in self._pixels.order(self.rows.frame[at]).tolist():
+            images[n] = self._read(at[n])
+        return [self._item(position, images[n]) for n, position in enumerate(at)]  # transforms draw in this order
+
+    def _item(self, at: int, pixels: Image) -> Any:
+        image, label = tv_tensors.Image(planes(pixels)), int(self.frames.label[self.rows.frame[at]])
         if self.transforms is not None:
             image, label = self.transforms(image, label)
         return (image, label, self.meta(at)) if self.return_meta else (image, label)

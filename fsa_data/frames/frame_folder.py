@@ -6,7 +6,7 @@ import csv
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,33 +51,37 @@ class FrameFolder:
 
     Args:
         root: an existing folder.
+        columns: of the table; ``path`` is one of them.
+
+    Attributes:
+        root: the folder.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, columns: Sequence[str] = COLUMNS) -> None:
+        self.root, self._columns = root, tuple(columns)
         self._rows: list[dict[str, str]] = []
 
     def add(self, row: dict[str, str], image: Image) -> None:
-        """Write an image losslessly, and remember its row.
+        """Write an image, and remember its row.
 
         Args:
-            row: values of :data:`COLUMNS`; ``path`` ends in ``.png``, is relative to the folder and new in it.
+            row: values of the columns; ``path`` is relative to the folder, new in it, and ends in ``.png``, which is
+                lossless, or ``.jpg``.
             image: ``(H, W, 3)`` uint8 RGB.
 
         Raises:
             OSError: it cannot be written, or is there already.
         """
-        file = self._root / row["path"]
+        file = self.root / row["path"]
         file.parent.mkdir(parents=True, exist_ok=True)
-        _, encoded = cv2.imencode(".png", image[:, :, ::-1])
         with file.open("xb") as out:
-            out.write(encoded.tobytes())
+            out.write(encoded(image, file.suffix))
         self._rows.append(row)
 
     def finish(self) -> None:
         """Write ``frames.csv``, ordered by path."""
-        with (self._root / "frames.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        with (self.root / "frames.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, self._columns, restval="", lineterminator="\n")
             table.writeheader()
             table.writerows(sorted(self._rows, key=lambda row: row["path"]))
 
@@ -94,8 +98,22 @@ def check_new(out: Path) -> None:
 
 
 @contextmanager
-def new_folder(out: Path) -> Iterator[FrameFolder]:
+def new_folder(out: Path, columns: Sequence[str] = COLUMNS) -> Iterator[FrameFolder]:
     """A folder that appears, with its ``frames.csv``, when the block ends; after an error there is none.
+
+    Raises:
+        ConfigError: ``out`` holds something already.
+        OutputError: it cannot be written.
+    """
+    with whole_folder(out) as building:
+        folder = FrameFolder(building, columns)
+        yield folder
+        folder.finish()
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Where to build a folder that appears when the block ends; after an error there is none.
 
     Raises:
         ConfigError: ``out`` holds something already.
@@ -107,9 +125,7 @@ def new_folder(out: Path) -> Iterator[FrameFolder]:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         name = out.absolute().name
         building = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=out.absolute().parent))
-        folder = FrameFolder(building)
-        yield folder
-        folder.finish()
+        yield building
         # mkdtemp makes a folder that only its owner can read
         building.chmod(0o755)
         building.rename(out.absolute())
@@ -119,6 +135,12 @@ def new_folder(out: Path) -> Iterator[FrameFolder]:
         if isinstance(error, OSError) and not isinstance(error, FsaError):
             raise OutputError(f"The frames cannot be written to {out}: {error}.") from error
         raise
+
+
+def encoded(image: Image, suffix: str) -> bytes:
+    """The bytes of a ``.png`` or ``.jpg`` (quality 95) file; ``(H, W, 3)`` uint8 RGB in."""
+    _, content = cv2.imencode(suffix, image[:, :, ::-1])
+    return content.tobytes()
 
 
 def safe_name(text: str) -> str:

@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def _joined(old: Index, known: dict[str, int], read: dict[str, Columns], present
     place = np.full(len(old.shards) + 1, -1, np.int32)
     for at, name in enumerate(known):
         place[known[name]] = at
-    names = {name: at for at, name in enumerate(old.names)}
+    names: dict[str, int] = {}
     keys: dict[str, list[Keys]] = {kind: [] for kind in KINDS}
     entries: dict[str, list[Entries]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
@@ -172,6 +173,7 @@ def _joined(old: Index, known: dict[str, int], read: dict[str, Columns], present
         alive = kept["shard"] >= 0
         keys[kind].append(old.keys[kind][alive])
         entries[kind].append(kept[alive])
+    _renumber([part for parts in entries.values() for part in parts], old.names, names)
     for at, (_, columns) in enumerate(read.items(), start=len(known)):
         keys[columns.kind].append(columns.keys)
         entries[columns.kind].append(_entries(columns, at, names))
@@ -183,6 +185,20 @@ def _joined(old: Index, known: dict[str, int], read: dict[str, Columns], present
         {kind: pair[0] for kind, pair in ordered.items()},
         {kind: pair[1] for kind, pair in ordered.items()},
     )
+
+
+def _renumber(parts: Sequence[Entries], old: Sequence[str], names: dict[str, int]) -> None:
+    """Give names that are still in use new numbers, and forget the others: who has left the store leaves the index."""
+    used = np.zeros(len(old), bool)
+    for rows in parts:
+        for field in ("source", "subject"):
+            used[rows[field]] = True
+    number = np.full(len(old), -1, np.int32)
+    for at in np.flatnonzero(used).tolist():
+        number[at] = names.setdefault(old[at], len(names))
+    for rows in parts:
+        for field in ("source", "subject"):
+            rows[field] = number[rows[field]]
 
 
 def _entries(shard: Columns, at: int, names: dict[str, int]) -> Entries:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data.errors import CacheMissError, DamagedShardError
+from fsa_data.store.index import Entries
 from fsa_data.store.shard import damaged_row, read_columns
 from fsa_data.types import Box, Image
 
@@ -40,9 +41,21 @@ class PayloadReader:
         self.path, self.shards = path, tuple(shards)
         self._pid = -1
         self._maps: OrderedDict[int, _Mapped] = OrderedDict()
+        self._held: dict[tuple[int, int], NDArray[np.uint8]] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {"path": self.path, "shards": self.shards, "_pid": -1, "_maps": OrderedDict()}
+        return {"path": self.path, "shards": self.shards, "_pid": -1, "_maps": OrderedDict(), "_held": {}}
+
+    def preload(self, entries: Entries) -> None:
+        """Keep the payloads of some rows in memory, checked. A forked process shares them; a pickled copy has none.
+
+        Raises:
+            CacheMissError, DamagedShardError: as :meth:`payload`.
+        """
+        for entry in entries[np.lexsort((entries["start"], entries["shard"]))]:
+            held = self.payload(entry).copy()
+            held.flags.writeable = False
+            self._held[int(entry["shard"]), int(entry["row"])] = held
 
     def payload(self, entry: np.void) -> NDArray[np.uint8]:
         """Bytes of one row, ``(size,)`` uint8, read-only, checked against the checksum they were sealed with.
@@ -57,6 +70,8 @@ class PayloadReader:
         size, start = int(entry["size"]), int(entry["start"])
         if not size:
             return np.zeros(0, np.uint8)
+        if self._held and (held := self._held.get((int(entry["shard"]), int(entry["row"])))) is not None:
+            return held
         mapped, row = self._map(int(entry["shard"])), int(entry["row"])
         found = mapped.content[start : start + size]
         if row >= len(mapped.checked):

@@ -25,6 +25,11 @@ dataset             type           meaning
 
 Attributes: ``format_version``, ``kind``, ``created_by``, ``columns_digest`` (over everything but ``blob``) and, last
 of all, ``commit`` = number of rows. A file without ``commit`` is no shard.
+
+Versions: every shard carries its own, and every version that was ever released is read as it is. So a store may hold
+several and needs no conversion; whatever is sealed, by `fsa cache gc` or `merge` too, is of the newest. A version that
+is not known yet is refused, by ``store.json`` or shard by shard. Who changes the format adds a reader to ``_READERS``,
+leaves the others alone, and keeps a small store of the new format in ``tests/store/released``.
 """
 
 from __future__ import annotations
@@ -152,12 +157,37 @@ def read_columns(path: Path) -> Columns:
 
 def damaged_rows(path: Path, shard: Columns) -> list[int]:
     """Rows whose payload is not what was sealed."""
-    blob: NDArray[np.uint8] = (
-        np.memmap(path, np.uint8, "r", shard.start) if _payload_bytes(shard) else np.zeros(0, "u1")
-    )
+    blob = _payloads(path, shard)
     ends = shard.columns["offset"].tolist()
     crcs = shard.columns["crc"].tolist()
     return [i for i, crc in enumerate(crcs) if zlib.crc32(blob[ends[i] : ends[i + 1]].data) != crc]
+
+
+def rows_at(path: Path, shard: Columns, at: Sequence[int]) -> list[Row]:
+    """Some rows of a shard as they were sealed, e.g. to seal them again without the others."""
+    blob = _payloads(path, shard)
+    columns, tables = shard.columns, shard.tables
+    ends, notes = columns["offset"].tolist(), columns["notes_offset"].tolist()
+    rows = []
+    for i in at:
+        x, y, w, h = columns["box"][i].tolist()
+        rows.append(
+            Row(
+                key=shard.keys[i : i + 1].tobytes(),
+                status=tables["status_name"][columns["status"][i]],
+                box=(x, y, w, h),
+                source=tables["source_name"][columns["source"][i]],
+                subject=tables["subject_name"][columns["subject"][i]],
+                payload=blob[ends[i] : ends[i + 1]].tobytes(),
+                notes=columns["notes"][notes[i] : notes[i + 1]].tobytes(),
+            )
+        )
+    return rows
+
+
+def _payloads(path: Path, shard: Columns) -> NDArray[np.uint8]:
+    """``(n,)`` uint8, mapped: payloads of all rows, one after the other."""
+    return np.memmap(path, np.uint8, "r", shard.start) if _payload_bytes(shard) else np.zeros(0, np.uint8)
 
 
 def _payload_bytes(shard: Columns) -> int:
@@ -202,9 +232,15 @@ def _columns_digest(kind: str, columns: dict[str, NDArray[Any]], tables: dict[st
 
 
 def _taken(file: h5py.File, path: Path) -> Columns:
-    version = int(file.attrs.get("format_version", -1))
+    version = int(file.attrs.get("format_version", 0))
     if version > FORMAT_VERSION:
         raise StoreFormatError(newer(path, version))
+    if version not in _READERS:
+        raise DamagedShardError(_damaged(path, f"there is no format {version}"))
+    return _READERS[version](file, path)
+
+
+def _taken_1(file: h5py.File, path: Path) -> Columns:
     if "commit" not in file.attrs:
         raise DamagedShardError(_damaged(path, "it has no commit mark, so it was never sealed"))
     columns = {name: np.asarray(file[name][()], dtype) for name, dtype in _COLUMNS.items()}
@@ -215,6 +251,9 @@ def _taken(file: h5py.File, path: Path) -> Columns:
     if int(file.attrs["commit"]) != len(columns["key"]) or file["blob"].shape != (columns["offset"][-1],):
         raise DamagedShardError(_damaged(path, "its row count or size is not what was sealed"))
     return Columns(kind, int(file["blob"].id.get_offset() or 0), columns, tables, json.loads(about))
+
+
+_READERS = {1: _taken_1}
 
 
 def _encoded(text: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from fsa_data.store.writer import StoreWriter, sweep, write_atomically
 from fsa_data.types import FaceReference, Image, Json, Swap
 
 MARKER = "store.json"
+_KEPT = 32
+"""Shards whose columns a store keeps for reading notes; some 100 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,14 @@ class SwapStore:
         self.path = Path(path).absolute()
         self._index: Index | None = None
         self._reader: PayloadReader | None = None
-        self._last: tuple[str, Columns] | None = None
+        self._read: OrderedDict[str, Columns] = OrderedDict()
         _open(self.path)
 
     def __repr__(self) -> str:
         return f"SwapStore({str(self.path)!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_index": None, "_reader": None, "_last": None}
+        return {"path": self.path, "_index": None, "_reader": None, "_read": OrderedDict()}
 
     @property
     def index(self) -> Index:
@@ -175,10 +177,23 @@ class SwapStore:
         Raises:
             StoreWriteError: the directory cannot be written.
         """
-        if not os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise StoreWriteError(f"The store {self.path} is read-only. Make it writable, or use another directory.")
+        self.check_writable()
         sweep(self.path)
         return StoreWriter(self.path, about, trained_on)
+
+    def check_writable(self) -> None:
+        """Refuse a store that cannot be written.
+
+        Raises:
+            StoreWriteError: the directory is read-only.
+        """
+        if not os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise StoreWriteError(f"The store {self.path} is read-only. Make it writable, or use another directory.")
+
+    def forget(self) -> None:
+        """Drop what is known of the shards; the next look reads them (or the saved index) anew."""
+        self._index = self._reader = None
+        self._read.clear()
 
     def info(self) -> StoreInfo:
         """What the store holds."""
@@ -216,10 +231,13 @@ class SwapStore:
         return columns["notes"][start:end].tobytes()
 
     def _columns_of(self, name: str) -> Columns:
-        """Columns of a shard; the last one asked for is kept, since rows are often read in order."""
-        if self._last is None or self._last[0] != name:
-            self._last = name, shard.read_columns(self.path / name)
-        return self._last[1]
+        """Columns of a shard; those asked for last are kept."""
+        if name not in self._read:
+            self._read[name] = shard.read_columns(self.path / name)
+            if len(self._read) > _KEPT:
+                self._read.popitem(last=False)
+        self._read.move_to_end(name)
+        return self._read[name]
 
 
 def _verified(path: Path) -> list[Damage]:

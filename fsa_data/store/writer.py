@@ -111,16 +111,22 @@ class StoreWriter:
         self._rows[kind], self._bytes[kind] = [], 0
 
 
-def seal(directory: Path, kind: str, image: bytes) -> Path:
+def seal(directory: Path, kind: str, image: bytes, name: str = "") -> Path:
     """Put the bytes of a shard into a store so that it is there whole or not at all.
 
     Temporary name, fsync, read back and verify, rename, fsync of the directory.
+
+    Args:
+        directory: the store.
+        kind: one of :data:`fsa_data.store.shard.KINDS`.
+        image: bytes of the file.
+        name: of the file; default a new one that no other writer can have.
 
     Raises:
         StoreWriteError: the directory cannot be written, the disk is full, or what was read back is not what was
             written. Nothing is left behind then.
     """
-    final = directory / f"{kind}-{secrets.token_hex(8)}.h5"
+    final = directory / (name or f"{kind}-{secrets.token_hex(8)}.h5")
     temporary = directory / f"{final.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         _write(temporary, image)
@@ -129,7 +135,7 @@ def seal(directory: Path, kind: str, image: bytes) -> Path:
         if wrong:
             raise StoreWriteError(f"{temporary} reads back differently from what was written. Check the disk.")
         temporary.rename(final)
-        _sync_directory(directory)
+        sync_directory(directory)
     except OSError as error:
         if isinstance(error, StoreWriteError):
             raise
@@ -152,19 +158,19 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         _write(temporary, content)
         temporary.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     finally:
         _remove(temporary)
 
 
-def sweep(directory: Path) -> None:
+def sweep(directory: Path, older_than_s: float = SWEEP_SECONDS) -> None:
     """Remove what killed writers of this machine left unfinished; what may still be written is left alone."""
     for path in directory.glob("*.tmp"):
         owner = re.search(r"\.(?:h5|json|npz)\.(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}\.tmp$", path.name)
         if owner and owner["host"] == socket.gethostname() and not _alive(int(owner["pid"])):
             with contextlib.suppress(OSError):
                 # A process elsewhere may share the host name (containers): it finishes a file within seconds.
-                if time.time() - path.stat().st_mtime > SWEEP_SECONDS:
+                if time.time() - path.stat().st_mtime >= older_than_s:
                     path.unlink()
 
 
@@ -190,7 +196,8 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make sure that what was renamed or removed in a directory outlives a power cut."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

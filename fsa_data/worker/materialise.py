@@ -13,16 +13,15 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from fsa_data.errors import ConfigError
+from fsa_data.errors import TooManyFailedError
 from fsa_data.faces import load_landmarker
 from fsa_data.frames import LabelledFrames
 from fsa_data.sources import find_faces
 from fsa_data.store import STATUSES, SwapStore
 from fsa_data.store.index import Entries
-from fsa_data.store.keys import Keys, as_hex
+from fsa_data.store.keys import as_hex
 from fsa_data.store.writer import sweep
 from fsa_data.types import Face, Image, Json, Landmarker, Reason, Source, SourceFace, SwapEngine
 from fsa_data.worker import references
@@ -30,14 +29,14 @@ from fsa_data.worker.identities import IdentityMap
 from fsa_data.worker.plan import Plan, Recipe, plan
 from fsa_data.worker.pool import run_in_processes
 from fsa_data.worker.remember import Remembering
-from fsa_data.worker.work import Done, FrameWorker, Kit, Task
+from fsa_data.worker.tasks import FEWEST, How, bare_tasks, missing_tasks
+from fsa_data.worker.work import Done, FrameWorker, Kit, Task, unusable
 from fsa_data.worker.working import checked_size
 
 SMALL_JOB = 24
 """Up to this many frames are done in this process: starting another one costs as much."""
 
 SWAPPED = STATUSES.index(str(Reason.SWAPPED))
-FAILED = STATUSES.index(str(Reason.FAILED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,9 @@ def materialise(
     identity_map: IdentityMap | None = None,
     workers: int | Literal["auto"] = "auto",
     progress: bool = True,
+    max_failed: float = 0.5,
+    rank: int = 0,
+    world: int = 1,
 ) -> MaterialiseReport:
     """Make every swap of some frames that the store does not hold yet.
 
@@ -91,17 +93,23 @@ def materialise(
         landmarker: default :func:`fsa_data.faces.load_landmarker`.
         identity_map: from names to people (see :mod:`fsa_data.worker.identities`).
         workers: processes; 0 is this process, ``"auto"`` as many as help: one per core for an engine on the CPU, one
-            for an engine on a device, this process for a small job on the CPU.
+            for an engine on a device, this process for a small job on the CPU. A frame that kills the process that
+            works on it is recorded as failed, and the run goes on; in this process nothing can prevent the worst.
         progress: show a bar on stderr if that is a terminal.
+        max_failed: stop when a larger share of the frames fails (of at least 20).
+        rank: which part of the frames is made here, of ``world`` parts (see :class:`fsa_data.worker.tasks.How`).
+        world: number of parts. They may be made at once on one shared store, or each in a store of its own; those
+            are joined by :func:`fsa_data.store.merge_stores`.
 
     Raises:
         DatasetNotFoundError: a frame's file is not there.
         SourceError: no photo of the source shows a usable face.
         StoreWriteError: the store cannot be written.
-        WorkerDiedError: a worker process was killed.
+        TooManyFailedError: more than ``max_failed`` of the frames failed.
+        WorkerDiedError: workers die before they begin, or when they seal.
     """
     started = time.perf_counter()
-    _check_workers(workers)
+    how = How(workers, progress, max_failed, rank, world)
     recipe = Recipe(
         source,
         engine,
@@ -113,7 +121,7 @@ def materialise(
     )
     opened = _opened(store)
     opened.refresh()
-    report = materialise_plan(frames, recipe, plan(frames, recipe, opened), opened, workers, progress)
+    report = materialise_plan(frames, recipe, plan(frames, recipe, opened), opened, how)
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -122,26 +130,26 @@ def materialise_plan(
     recipe: Recipe,
     planned: Plan,
     store: SwapStore,
-    workers: int | Literal["auto"] = "auto",
-    progress: bool = True,
+    how: How | None = None,
     retry: bool = True,
 ) -> MaterialiseReport:
     """As :func:`materialise`, for a plan that is made already; ``retry=False`` leaves what failed before alone."""
     started = time.perf_counter()
+    how = how or How()
+    mine = how.mine(planned)
     sweep(store.path)  # here as well: a run that finds everything made opens no writer
     store.refresh()
-    before = store.locate("swaps", planned.swap_keys.ravel())
-    tasks = missing_tasks(frames, planned, store, retry)
+    before = store.locate("swaps", planned.swap_keys[mine].ravel())
+    tasks = missing_tasks(frames, planned, store, retry, mine)
     done: list[Done] = []
     if tasks:
-        _check_workers(workers)
         # a source without a face is told now, not after looking at every frame
         donors = _donors(recipe, planned, store) if any(task.slots for task in tasks) else []
-        done += _make_references(frames, recipe, planned, store, tasks, workers, progress)
-        tasks = missing_tasks(frames, planned, store, retry) if done else tasks
-        done += _do_all("swapping", tasks, recipe, planned, store, workers, progress, donors)
+        done += _make_references(frames, recipe, planned, store, tasks, how)
+        tasks = missing_tasks(frames, planned, store, retry, mine) if done else tasks
+        done += _do_all("swapping", tasks, recipe, planned, store, how, donors)
         store.refresh()
-    after = store.locate("swaps", planned.swap_keys.ravel()) if tasks else before
+    after = store.locate("swaps", planned.swap_keys[mine].ravel()) if tasks else before
     return _report(frames, before, after, done, time.perf_counter() - started)
 
 
@@ -151,20 +159,38 @@ def _do_all(
     recipe: Recipe,
     planned: Plan,
     store: SwapStore,
-    workers: int | Literal["auto"],
-    progress: bool,
+    how: How,
     donors: Sequence[SourceFace] = (),
 ) -> list[Done]:
-    done: list[Done] = []
-    with tqdm(total=len(tasks), desc=what, unit="frame", disable=None if progress else True) as bar:
-
-        def report(one: Done) -> None:
-            done.append(one)
-            bar.update()
-
+    with tqdm(total=len(tasks), desc=what, unit="frame", disable=None if how.progress else True) as bar:
+        tally = _Tally(tasks, how.max_failed, bar.update)
         if tasks:
-            _do(tasks, recipe, planned, store, _processes(workers, len(tasks), recipe.engine), report, donors)
-    return done
+            _do(tasks, recipe, planned, store, _processes(how.workers, len(tasks), recipe.engine), tally, donors)
+    return list(tally.done.values())
+
+
+class _Tally:
+    """What is done, once per frame: what a dead worker had not sealed is reported twice."""
+
+    def __init__(self, tasks: Sequence[Task], max_failed: float, advance: Callable[[int], Any]) -> None:
+        self.refs = {task.index: task.ref for task in tasks}
+        self.max_failed, self.advance = max_failed, advance
+        self.done: dict[int, Done] = {}
+        self.failed: set[int] = set()
+
+    def __call__(self, one: Done) -> None:
+        self.advance(one.index not in self.done)
+        self.done[one.index] = one
+        if not one.error:
+            self.failed.discard(one.index)
+            return
+        self.failed.add(one.index)
+        if len(self.done) >= FEWEST and len(self.failed) > self.max_failed * len(self.done):
+            raise TooManyFailedError(
+                f"{len(self.failed)} of {len(self.done)} frames failed, a larger share than max_failed = "
+                f"{self.max_failed:g} allows. The last one: {self.refs[one.index]}: {one.error}. Everything sealed so "
+                "far is kept. Mend the cause and run again; fsa materialise --max-failed 1 allows any number."
+            )
 
 
 def _make_references(
@@ -173,8 +199,7 @@ def _make_references(
     planned: Plan,
     store: SwapStore,
     tasks: Sequence[Task],
-    workers: int | Literal["auto"],
-    progress: bool,
+    how: How,
 ) -> list[Done]:
     """Make the references that the tasks need and the store lacks: look at their frames, then take the medians."""
     needed = sorted({task.group for task in tasks if task.slots and task.group >= 0})
@@ -183,9 +208,9 @@ def _make_references(
     if not lacking:
         return []
     wanted = np.array(sorted({i for group in lacking for i in group.frames}), np.int64)
-    looks = [replace(task, look=True) for task in _tasks(frames, planned, store, wanted)]
+    looks = [replace(task, look=True) for task in bare_tasks(frames, planned, store, wanted)]
     looks = [task for task in looks if not (task.frame_kept and task.faces_kept)]
-    done = _do_all("looking", looks, recipe, planned, store, workers, progress)
+    done = _do_all("looking", looks, recipe, planned, store, how)
     store.refresh()
     with store.writer() as writer:
         for group in lacking:
@@ -199,63 +224,13 @@ def _pairs(group: references.Group, planned: Plan, store: SwapStore) -> list[tup
     at = np.array(group.frames, np.int64)
     frames, faces = store.locate("frames", planned.frame_keys[at]), store.locate("faces", planned.faces_keys[at])
     pairs = []
-    for i, readable, looked in zip(group.frames, ~_unusable(frames), faces["shard"] >= 0, strict=True):
+    for i, readable, looked in zip(group.frames, ~unusable(frames), faces["shard"] >= 0, strict=True):
         found = store.get_faces(as_hex(planned.faces_keys[i : i + 1])[0]) if looked else None
         if readable and found is not None and found.faces:
             frame = store.get_frame(as_hex(planned.frame_keys[i : i + 1])[0])
             height, width = frame.shape[:2]
             pairs.append((frame, found.faces[0].scaled(width / found.width, height / found.height)))
     return pairs
-
-
-def missing_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, retry: bool) -> list[Task]:
-    """What is not in the store yet (with ``retry``, or failed before), one task per frame; no key twice."""
-    count, slots = planned.swap_keys.shape
-    to_pack = _missing(store, "frames", planned.frame_keys, retry)
-    to_swap = _missing(store, "swaps", planned.swap_keys.ravel(), retry).reshape(count, slots)
-    swap_keys = as_hex(planned.swap_keys.ravel())
-    at = np.flatnonzero(to_pack | to_swap.any(axis=1))
-    return [
-        replace(task, slots=tuple((int(k), swap_keys[task.index * slots + k]) for k in np.flatnonzero(to_swap[i])))
-        for i, task in zip(at.tolist(), _tasks(frames, planned, store, at), strict=True)
-    ]
-
-
-def _tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, at: NDArray[np.int64]) -> list[Task]:
-    """Tasks of the frames at these positions, without anything to swap yet."""
-    frame_keys, faces_keys = planned.frame_keys[at], planned.faces_keys[at]
-    faces_kept = store.locate("faces", faces_keys)["shard"] >= 0
-    frame_kept = ~_unusable(store.locate("frames", frame_keys))
-    names = zip(as_hex(frame_keys), as_hex(faces_keys), strict=True)
-    return [
-        Task(
-            index=i,
-            ref=frames.ref(i),
-            subject=str(frames.subject[i]),
-            frame_key=frame_key,
-            faces_key=faces_key,
-            frame_kept=bool(frame_kept[n]),
-            faces_kept=bool(faces_kept[n]),
-            allowed=int(planned.allowed_of[i]),
-            group=int(planned.group_of[i]),
-            seed=int(planned.seeds[i]),
-            slots=(),
-        )
-        for n, (i, (frame_key, faces_key)) in enumerate(zip(at.tolist(), names, strict=True))
-    ]
-
-
-def _missing(store: SwapStore, kind: str, keys: Keys, retry: bool) -> NDArray[np.bool_]:
-    """Where a key is not in the store (with ``retry``, or failed before); only the first of equal keys."""
-    first = np.zeros(len(keys), bool)
-    first[np.unique(keys, return_index=True)[1]] = True
-    entries = store.locate(kind, keys)
-    return first & (_unusable(entries) if retry else entries["shard"] < 0)
-
-
-def _unusable(entries: Entries) -> NDArray[np.bool_]:
-    unusable: NDArray[np.bool_] = (entries["shard"] < 0) | (entries["status"] == FAILED)
-    return unusable
 
 
 def _do(
@@ -275,7 +250,7 @@ def _do(
             return _kit(recipe, planned, store, donors, any(task.slots for task in tasks))
 
         if processes:
-            run_in_processes(processes, store.path, about, make_kit, tasks, report)
+            run_in_processes(processes, store, about, make_kit, tasks, report, writer)
             return
         with _single_threaded():
             worker = FrameWorker(make_kit(), store, writer)
@@ -316,11 +291,6 @@ def _about(recipe: Recipe) -> Json:
         "working_size": list(size) if isinstance(size, tuple) else size,
         "seed": recipe.seed,
     }
-
-
-def _check_workers(workers: int | str) -> None:
-    if workers != "auto" and (not isinstance(workers, int) or workers < 0):
-        raise ConfigError(f"workers must be 'auto' or a number from 0 on, got {workers!r}.")
 
 
 def _processes(workers: int | str, tasks: int, engine: SwapEngine | None) -> int:

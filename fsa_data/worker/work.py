@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fsa_data.errors import DamagedShardError, MissingWeightsError, StoreWriteError, WrongWeightsError
 from fsa_data.frames import FrameRef, read_frame
-from fsa_data.store import FrameFaces, StoreWriter, SwapStore
+from fsa_data.store import STATUSES, FrameFaces, StoreWriter, SwapStore
+from fsa_data.store.index import Entries
 from fsa_data.types import FaceReference, Image, Json, Landmarker, Reason, SourceFace, Swap, SwapEngine
 from fsa_data.worker.working import WorkingSize, working_frame
 
+FAILED = STATUSES.index(str(Reason.FAILED))
 HOPELESS = (StoreWriteError, DamagedShardError, MissingWeightsError, WrongWeightsError)
 """Errors that the next frame would meet as well: they end the run instead of failing one frame."""
 
@@ -59,6 +64,27 @@ class Done:
     error: str
 
 
+def unsealed(tasks: Sequence[Task], store: SwapStore) -> list[Task]:
+    """Those of some tasks of which a row is not in the store, or one that failed."""
+    store.refresh()
+    wanted: dict[str, list[tuple[int, str]]] = {"frames": [], "faces": [], "swaps": []}
+    for at, task in enumerate(tasks):
+        wanted["frames"].append((at, task.frame_key))
+        wanted["faces"] += [(at, task.faces_key)] * task.look
+        wanted["swaps"] += [(at, key) for _, key in task.slots]
+    lacking: set[int] = set()
+    for kind, pairs in wanted.items():
+        gone = unusable(store.locate(kind, [key for _, key in pairs]))
+        lacking |= {at for (at, _), is_gone in zip(pairs, gone.tolist(), strict=True) if is_gone}
+    return [tasks[at] for at in sorted(lacking)]
+
+
+def unusable(entries: Entries) -> NDArray[np.bool_]:
+    """``(N,)`` bool: a row that is not there, or one that failed."""
+    gone: NDArray[np.bool_] = (entries["shard"] < 0) | (entries["status"] == FAILED)
+    return gone
+
+
 @dataclass(frozen=True)
 class Kit:
     """What a worker needs besides the tasks; picklable.
@@ -99,6 +125,7 @@ class FrameWorker:
         Raises:
             StoreWriteError, DamagedShardError, MissingWeightsError, WrongWeightsError: what the next frame would
                 meet as well.
+            RuntimeError: the device is lost (see :func:`device_lost`).
         """
         looked = _Looked(task, self.store, self.writer, self.kit)
         error = ""
@@ -109,6 +136,8 @@ class FrameWorker:
         except HOPELESS:
             raise
         except Exception as caught:  # anything at all: the run goes on, and the message is kept
+            if device_lost(caught):
+                raise
             error = _message(caught)
             self.writer.put_failed_frame(task.frame_key, error, task.subject)
             for _, key in task.slots:
@@ -129,6 +158,8 @@ class FrameWorker:
         except HOPELESS:
             raise
         except Exception as caught:  # as above
+            if device_lost(caught):
+                raise
             return _failed(_message(caught))
 
     def _swap(
@@ -183,6 +214,11 @@ class _Looked:
             self.detected = True
             self.writer.put_faces(self.task.faces_key, self._faces, self.task.subject)
         return self._faces
+
+
+def device_lost(error: Exception) -> bool:
+    """Whether a process can use its device no more: after such an error every further call fails, whatever it does."""
+    return type(error).__name__ == "AcceleratorError" or str(error).startswith("CUDA error")
 
 
 def _failed(message: str) -> Swap:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tiny_parts import CentreFace, Paint, frames_of, people, png
 
-from fsa_data.errors import ConfigError, MissingWeightsError, SourceError, StoreWriteError, WorkerDiedError
+from fsa_data.errors import ConfigError, MissingWeightsError, SourceError, StoreWriteError
 from fsa_data.frames import read_frame
 from fsa_data.store import SwapStore
 from fsa_data.store.keys import as_hex
@@ -245,21 +245,6 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_sealed(frames, source, tmp_
 
 
 # --- processes that die
-
-
-def test_a_worker_that_dies_is_noticed_and_named(frames, source, tmp_path):
-    flag = tmp_path / "flag"
-    engine = Paint(die=True, flag=str(flag), seal_s=0)
-    run(frames.subset(range(3)), source, tmp_path / "store")
-    before = content(tmp_path / "store")
-    flag.touch()
-    with pytest.raises(WorkerDiedError, match=r"pid \d+\) was killed by SIGKILL while it worked on .*\.png"):
-        run(frames, source, tmp_path / "store", engine, workers=2)
-    after = content(tmp_path / "store")
-    assert {key: after[key] for key in before} == before
-    assert SwapStore(tmp_path / "store").verify() == []
-    report = run(frames, source, tmp_path / "store", workers=2)
-    assert (report.made, report.reused) == (6, 3)
 
 
 SCRIPT = """

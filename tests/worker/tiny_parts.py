@@ -1,7 +1,6 @@
 """Small real parts for tests that need control: a landmarker, a source and engines that do as they are told."""
 
 import os
-import signal
 import time
 import zlib
 from dataclasses import dataclass
@@ -42,18 +41,20 @@ class CentreFace:
 class Paint:
     """Paints the middle of the frame in a colour that seed, slot and donor decide.
 
-    ``fail``, ``die``, ``flag``, ``delay_s`` and ``seal_s`` are no part of the fingerprint: they change nothing of what
-    is painted.
+    ``fail``, ``flag``, ``delay_s``, ``seal_s``, ``deadly`` and ``once`` are no part of the fingerprint: they change
+    nothing of what is painted. Frames whose seed is in ``deadly`` end the process (or raise ``fail``); with ``once``, a
+    folder, only the first time.
     """
 
     version: int = 1
     option: str = ""
     fail: str = ""
-    die: bool = False
     flag: str = ""
     delay_s: float = 0.0
     seal_s: float = 5.0
     learnt: frozenset = frozenset()
+    deadly: frozenset = frozenset()
+    once: str = ""
 
     @property
     def fingerprint(self):
@@ -70,9 +71,15 @@ class Paint:
     def swap(self, frame, target, donors, params, reference=None):
         writer.SEAL_SECONDS = self.seal_s
         time.sleep(self.delay_s)
+        if params["seed"] in self.deadly:
+            died = Path(self.once, str(params["seed"]))
+            if not self.once or not died.exists():
+                if self.once:
+                    died.touch()
+                if self.fail:
+                    raise RuntimeError(self.fail)
+                os._exit(3)
         if self.flag and Path(self.flag).exists():
-            if self.die:
-                os.kill(os.getpid(), signal.SIGKILL)
             raise RuntimeError(self.fail)
         identities = sorted({donor.identity for donor in donors})
         chosen = identities[(params["seed"] + params["slot"]) % len(identities)]
