@@ -43,7 +43,7 @@ def test_dissimilarity_of_plain_pictures():
     similar = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
     assert losses.dissimilarity(a, b).item() == pytest.approx(10 * (1 - similar) / 2, rel=1e-4)
     big_a, big_b = torch.full((1, 3, 256, 256), 0.2), torch.full((1, 3, 256, 256), 0.6)
-    assert losses.dissimilarity(big_a, big_b).item() == pytest.approx(10 * (1 - similar) / 2, rel=1e-4)
+    assert losses.dissimilarity(big_a, big_b).item() == pytest.approx(10 * (1 - similar) / 2, rel=1e-3)
 
 
 def test_windows_by_resolution():
