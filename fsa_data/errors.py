@@ -90,6 +90,10 @@ class WorkerDiedError(FsaError, RuntimeError):
     """A worker process ended without being asked to; what it had sealed is kept."""
 
 
+class DivergedError(FsaError, ArithmeticError):
+    """A training came to numbers that are none, and going back did not help."""
+
+
 class LineageError(FsaError, ValueError):
     """A training row carries a test subject somewhere in its lineage."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from fsa_data.engines.autoencoder.crop import crop_matrix, cut_out, moved
 from fsa_data.errors import ConfigError
-from fsa_data.faces import points68
-from fsa_data.types import Floats, Image, Mask
+from fsa_data.faces import oval_mask, points68
+from fsa_data.types import Box, Face, Floats, Image, Mask
 
 _EYES, _MOUTH = (slice(36, 42), slice(42, 48)), slice(60, 68)
 
@@ -106,6 +108,31 @@ def face_tensors(
         torch.from_numpy(np.stack(eyes_mouth))[:, None],
         torch.from_numpy(np.ascontiguousarray(yaw_deg, np.float32)),
         frozenset(identities),
+    )
+
+
+def align_faces(pictures: Sequence[tuple[Image, Face]], size_px: int, face_type: str, identity: str) -> FaceTensors:
+    """Tensors, on the CPU, of one person's faces as they are found in pictures.
+
+    Args:
+        pictures: images and where the face is in them, at least one.
+        size_px: side of the aligned faces.
+        face_type: a key of :data:`fsa_data.engines.autoencoder.crop.FACE_TYPES`.
+        identity: who it is.
+
+    Raises:
+        ConfigError: no pictures.
+        UnknownNameError: no such face type.
+    """
+    matrices = [crop_matrix(face.points_px, size_px, face_type) for _, face in pictures]
+    points = [moved(face.points_px, matrix) for (_, face), matrix in zip(pictures, matrices, strict=True)]
+    whole = Box(0, 0, size_px, size_px)
+    return face_tensors(
+        np.array([cut_out(image, matrix, size_px) for (image, _), matrix in zip(pictures, matrices, strict=True)]),
+        np.array([oval_mask(each, whole) for each in points]),
+        np.array(points),
+        np.array([face.yaw_deg for _, face in pictures], np.float32),
+        {identity},
     )
 
 
