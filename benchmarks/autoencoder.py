@@ -2,13 +2,13 @@
 
 python -m benchmarks.autoencoder [--preset tiny] [--iterations N] [--threads N] [--folder DIR] [--json FILE]
 
-Two people of the procedural set, 90 pictures each from all directions, and others kept apart for judging. Trained for the
-preset's iterations, then judged on the pictures kept apart:
+Two people of the procedural set, 90 pictures each from all directions, and others kept apart for judging. Trained for
+the preset's iterations, then judged on the pictures kept apart:
 
 * SSIM of predicted against true aligned faces, within the face, of both people;
 * how many swapped frames show a face again;
-* how many predicted faces are nearer to the source, drawn in the very pose, than to the target (mean absolute difference
-  within the face), before anything is merged and in the finished frame.
+* how many predicted faces are nearer to the source, drawn in the very pose, than to the target (mean absolute
+  difference within the face), before anything is merged and in the finished frame.
 
 Processor time stands beside wall time: on a shared machine only the first can be compared.
 """
