@@ -151,10 +151,17 @@ class Decoder(nn.Module):
         of each cell.
         """
         x = self.face(code)
-        parts = [layer(x) for layer in self.to_rgb]
-        # pixel_shuffle wants the four pixels of one colour side by side
-        face = functional.pixel_shuffle(torch.stack(parts, 2).flatten(1, 2), 2) if self.fourfold else parts[0]
+        face: Tensor = self._four_pixels(x) if self.fourfold else self.to_rgb[0](x)
         return torch.sigmoid(face), torch.sigmoid(self.to_mask(self.mask(code)))
+
+    def _four_pixels(self, x: Tensor) -> Tensor:
+        """All four as one convolution, the first with zeros around its single tap."""
+        weights: list[Tensor] = [layer.get_parameter("weight") for layer in self.to_rgb]
+        weights[0] = functional.pad(weights[0], (1, 1, 1, 1))
+        biases: list[Tensor] = [layer.get_parameter("bias") for layer in self.to_rgb]
+        # pixel_shuffle wants the four pixels of one colour side by side
+        out = functional.conv2d(x, torch.stack(weights, 1).flatten(0, 1), torch.stack(biases, 1).flatten(), padding=1)
+        return functional.pixel_shuffle(out, 2)
 
 
 def glorot(network: nn.Module, generator: torch.Generator | None = None) -> None:

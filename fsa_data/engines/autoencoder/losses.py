@@ -22,12 +22,21 @@ def gaussian_window(size: int, sigma: float, like: Tensor) -> Tensor:
 
 
 def _filtered(x: Tensor, window: Tensor, padding: int = 0) -> Tensor:
-    """Each channel by itself, rows then columns."""
-    b, c, h, w = x.shape
-    flat = x.reshape(b * c, 1, h, w)
-    flat = functional.conv2d(flat, window.view(1, 1, 1, -1), padding=(0, padding))
-    flat = functional.conv2d(flat, window.view(1, 1, -1, 1), padding=(padding, 0))
-    return flat.reshape(b, c, *flat.shape[-2:])
+    """Each channel by itself, rows then columns; by two band matrices, which beat one-channel convolutions by far.
+
+    On a GPU they are also exact, where convolutions may be rounded to ten bits, too few for variances.
+    """
+    across = _band(window, x.shape[3], padding)
+    return _band(window, x.shape[2], padding).mT @ (x @ across)
+
+
+def _band(window: Tensor, length: int, padding: int) -> Tensor:
+    """``(length, places)`` weights of each input in each place of the window."""
+    size = len(window)
+    places = length + 2 * padding - size + 1
+    taps = torch.arange(length, device=window.device)[:, None] - torch.arange(places, device=window.device) + padding
+    inside = (taps >= 0) & (taps < size)
+    return torch.where(inside, window[taps.clamp(0, size - 1)], torch.zeros_like(window[:1]))
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
@@ -81,14 +90,15 @@ def squared_error(target: Tensor, output: Tensor) -> Tensor:
     return (target - output).square().mean((1, 2, 3))
 
 
-def mask_weight(mask: Tensor) -> Tensor:
-    """How much each pixel counts in masked training: 1 in the mask, softly falling to 0 outside.
+def mask_weight(mask: Tensor, clip: bool = True) -> Tensor:
+    """How much each pixel counts in masked training, softly falling to 0 outside the mask.
 
     Args:
         mask: ``(B, 1, R, R)``.
+        clip: whether all of the mask counts fully; without, a half on its outline.
     """
     blurred = gaussian_blur(mask, max(1, mask.shape[-1] // 32))
-    return blurred.clamp(0, 0.5) * 2
+    return blurred.clamp(0, 0.5) * 2 if clip else blurred
 
 
 def blurred_outside(target: Tensor, mask: Tensor) -> Tensor:

@@ -12,17 +12,20 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fsa_data.engines.autoencoder.preset import Preset
-from fsa_data.errors import DatasetNotFoundError, OutputError, WrongWeightsError, of_system
+from fsa_data.errors import DatasetNotFoundError, OutputError, RunDirectoryError, WrongWeightsError, of_system
 from fsa_data.types import Json
 from fsa_data.weights import file_sha256
 
@@ -57,6 +60,28 @@ class State:
     rollbacks: int = 0
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Meanwhile no other run may train in a folder; what a killed one left half-written is removed.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        RunDirectoryError: another run is training there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "training.lock", timeout=0):
+            for rough in folder.glob(".step-*"):
+                shutil.rmtree(rough, ignore_errors=True)
+            yield
+    except Timeout as error:
+        raise RunDirectoryError(
+            f"Another run is training in {folder}. Wait for it, or choose another folder."
+        ) from error
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise OutputError(f"Cannot train in {folder}: {of_system(error)}.") from error
+
+
 def write_snapshot(folder: Path, state: State, weights: dict[str, Tensor], moments: dict[str, Tensor]) -> Path:
     """A new snapshot in a training's folder, and the end of those that are two older.
 
@@ -69,9 +94,7 @@ def write_snapshot(folder: Path, state: State, weights: dict[str, Tensor], momen
     final = folder / f"step-{state.iteration:08d}"
     rough = folder / f".{final.name}-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(rough, ignore_errors=True)
-        rough.mkdir()
+        rough.mkdir(parents=True)
         for name, tensors in ((WEIGHTS, weights), (MOMENTS, moments)):
             save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, rough / name)
         (rough / STATE).write_text(json.dumps(_json(state)), encoding="utf-8")
@@ -184,7 +207,7 @@ def _json(state: State) -> Json:
         "iteration": state.iteration,
         "identities": sorted(state.identities),
         "source": state.source,
-        "random": {key: base64.b64encode(bytes(value.tolist())).decode() for key, value in state.random.items()},
+        "random": {key: base64.b64encode(value.numpy().tobytes()).decode() for key, value in state.random.items()},
         "orders": state.orders,
         "history": state.history,
         "rollbacks": state.rollbacks,

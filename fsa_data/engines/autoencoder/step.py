@@ -50,8 +50,7 @@ class Step:
             network.to_empty(device="cpu")
             glorot(network, fresh)
             network.to(device)
-            if device.type == "cuda":
-                network.to(memory_format=torch.channels_last)
+            network.to(memory_format=torch.channels_last)  # faster on either device
             self.optimisers[name] = Optimiser(
                 dict(network.named_parameters()),
                 preset.optimiser,
@@ -76,7 +75,9 @@ class Step:
         preset = self.preset
         with self._mixed():
             shown = (src.warped, dst.warped) if warped else (src.target, dst.target)
-            code_src, code_dst, code_swap = self.net.codes(*(self._laid_out(each) for each in shown))
+            code_src, code_dst, code_swap = self.net.codes(
+                *(each.contiguous(memory_format=torch.channels_last) for each in shown)
+            )
             pred_src, pred_dst = (
                 self._decoded(self.net.decode_src(code_src)),
                 self._decoded(self.net.decode_dst(code_dst)),
@@ -104,9 +105,6 @@ class Step:
     def _mixed(self) -> AbstractContextManager[object]:
         return torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
 
-    def _laid_out(self, image: Tensor) -> Tensor:
-        return image.contiguous(memory_format=torch.channels_last) if self.device.type == "cuda" else image
-
     def _decoded(self, prediction: Prediction) -> Prediction:
         return Prediction(prediction.face.float(), prediction.mask.float())
 
@@ -117,8 +115,7 @@ class Step:
             target = losses.blurred_outside(target, batch.mask)
         weight = torch.ones_like(batch.mask)
         if preset.masked:
-            blurred = losses.gaussian_blur(batch.mask, max(1, preset.resolution // 32))
-            weight = losses.mask_weight(batch.mask) if preset.clip_mask else blurred
+            weight = losses.mask_weight(batch.mask, preset.clip_mask)
         wanted, got = target * weight, prediction.face * weight
         loss = losses.dissimilarity(wanted, got) + 10 * losses.squared_error(wanted, got)
         loss = loss + 10 * losses.squared_error(batch.mask, prediction.mask)
@@ -131,9 +128,10 @@ class Step:
         preset = self.preset
         with self._mixed():
             swap = self._decoded(self.net.decode_src(code_swap))
-            alone = self._decoded(self.net.decode_src(code_swap.detach()))  # only the decoder learns from style
         loss = torch.zeros(len(src.target), device=self.device)
         if preset.face_style:
+            with self._mixed():
+                alone = self._decoded(self.net.decode_src(code_swap.detach()))  # only the decoder learns from style
             reference = (pred_dst.face * pred_dst.mask).detach()
             masked = alone.face * swap.mask.detach()
             loss = loss + losses.style(masked, reference, preset.resolution // 8, 100 * preset.face_style)

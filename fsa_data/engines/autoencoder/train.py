@@ -28,6 +28,7 @@ from fsa_data.engines.autoencoder.snapshot import (
     State,
     check_architecture,
     find_snapshot,
+    locked,
     read_state,
     read_tensors,
     snapshots,
@@ -116,12 +117,14 @@ def train(
         WrongWeightsError: the snapshot is of another architecture, or damaged.
         DivergedError: losses are no numbers from the first step on, or again and again.
         OutputError: the folder cannot be written.
+        RunDirectoryError: another run is training there.
     """
     run = _Run(src, dst, Path(folder), preset, seed, options or TrainOptions())
-    run.start(init_from)
     end = min(preset.iterations, until or preset.iterations)
-    with tqdm(total=end, initial=run.iteration, disable=not run.options.progress, unit="it") as line:
-        run.loop(line, end)
+    with locked(run.folder):
+        run.start(init_from)
+        with tqdm(total=end, initial=run.iteration, disable=not run.options.progress, unit="it") as line:
+            run.loop(line, end)
     return run.report()
 
 

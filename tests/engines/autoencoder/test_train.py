@@ -11,10 +11,17 @@ import torch
 from fsa_data.engines.autoencoder import train as loop
 from fsa_data.engines.autoencoder.preset import PRESETS, load_preset
 from fsa_data.engines.autoencoder.samples import SampleMaker
-from fsa_data.engines.autoencoder.snapshot import MOMENTS, find_snapshot, read_state, read_tensors, snapshots
+from fsa_data.engines.autoencoder.snapshot import MOMENTS, find_snapshot, locked, read_state, read_tensors, snapshots
 from fsa_data.engines.autoencoder.step import Step
 from fsa_data.engines.autoencoder.train import TrainOptions, extended, is_warped, lr_share, train
-from fsa_data.errors import ConfigError, DivergedError, UnknownNameError, WrongWeightsError
+from fsa_data.errors import (
+    ConfigError,
+    DivergedError,
+    OutputError,
+    RunDirectoryError,
+    UnknownNameError,
+    WrongWeightsError,
+)
 from tests.engines.autoencoder.tiny import made_up_faces, tiny
 
 QUIET = TrainOptions(device="cpu", progress=False, preview_every=0, snapshot_every=3)
@@ -203,6 +210,18 @@ def test_a_half_written_snapshot_does_not_count(tmp_path, sides):
     train(*sides, tmp_path, tiny(), until=1, options=QUIET)
     (tmp_path / ".step-00000009-1").mkdir()
     assert train(*sides, tmp_path, tiny(), until=2, options=QUIET).iteration == 2
+    assert not list(tmp_path.glob(".step-*"))
+
+
+def test_two_runs_in_one_folder_do_not_mix(tmp_path, sides):
+    with locked(tmp_path), pytest.raises(RunDirectoryError, match="Another run is training in"):
+        train(*sides, tmp_path, tiny(), until=1, options=QUIET)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, sides):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Cannot train in"):
+        train(*sides, tmp_path / "file" / "inside", tiny(), until=1, options=QUIET)
 
 
 def test_several_people_cannot_be_put_on_at_once(tmp_path, sides):
