@@ -148,6 +148,8 @@ def test_after_pretraining_the_bottleneck_starts_anew_and_steps_count_from_0(tmp
 
 
 def test_a_loss_that_is_no_number_leads_back_to_the_last_snapshot(tmp_path, sides, monkeypatch, caplog):
+    train(*sides, tmp_path / "sound", tiny(), options=QUIET)
+    sound = read_state(find_snapshot(tmp_path / "sound")).history
     real, calls = Step.__call__, []
 
     def sometimes(self, *args):
@@ -157,10 +159,13 @@ def test_a_loss_that_is_no_number_leads_back_to_the_last_snapshot(tmp_path, side
 
     monkeypatch.setattr(Step, "__call__", sometimes)
     with caplog.at_level(logging.WARNING):
-        report = train(*sides, tmp_path, tiny(), options=QUIET)
+        report = train(*sides, tmp_path / "broken", tiny(), options=QUIET)
     assert "no number at iteration 5; back to iteration 3" in caplog.text
     assert (report.iteration, report.rollbacks, len(calls)) == (6, 1, 8)
-    assert len(read_state(report.snapshot).history) == 6
+    history = read_state(report.snapshot).history
+    assert len(history) == 6
+    assert history[:3] == sound[:3]
+    assert history[3] != sound[3]  # other samples, or it would come to the same end
 
 
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path, sides, monkeypatch):
