@@ -43,8 +43,14 @@ def _muted(seed):
     return 0.35 + 0.3 * torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(seed))
 
 
+def _mixed(image, rows):
+    return torch.einsum("ij,bjhw->bihw", torch.tensor(rows), image)
+
+
 def test_lct_gives_the_references_mean_and_covariance():
-    image, reference = _muted(0), _muted(1) * torch.tensor([0.9, 0.6, 0.4]).view(1, 3, 1, 1)
+    # channels that go together, each side in its own way: the two roots do not commute
+    image = _mixed(_muted(0), [[0.8, 0.2, 0.0], [0.1, 0.5, 0.4], [0.0, 0.1, 0.9]])
+    reference = _mixed(_muted(1), [[0.4, 0.5, 0.1], [0.0, 0.6, 0.3], [0.3, 0.0, 0.5]])
     out = lct(image, reference)
     for at in range(2):
         a, b = out[at].flatten(1), reference[at].flatten(1)

@@ -64,6 +64,18 @@ def test_pixels_go_there_and_back():
     assert np.abs(back - image)[inside].mean() < 3
 
 
+def test_a_point_lands_where_the_matrix_says():
+    """Points count from pixel edges: the square from 10 to 14 has its middle at 12 and becomes that from 23 to 31."""
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[10:14, 10:14] = 240
+    matrix = np.array([[2.0, 0, 3], [0, 2, 3]])
+    weight = crop.cut_out(image, matrix, 64)[..., 0].astype(float)
+    middle = (weight.sum(0) * (np.arange(64) + 0.5)).sum() / weight.sum()
+    assert middle == pytest.approx(27, abs=0.02)
+    back = crop.put_back(weight.astype(np.float32), matrix, 32, 32)
+    assert (back.sum(1) * (np.arange(32) + 0.5)).sum() / back.sum() == pytest.approx(12, abs=0.02)
+
+
 def test_aligned_faces_lie_where_the_mean_face_does():
     landmarker = load_landmarker()
     pictures = [

@@ -62,6 +62,10 @@ def test_the_networks_own_prediction(folder, driver):
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     face, mask = engine.predict(picture)
     assert (face.shape, face.dtype, mask.shape, mask.dtype) == ((64, 64, 3), np.uint8, (64, 64), np.float32)
+    with torch.no_grad():
+        other, own = engine._opened()(torch.from_numpy(picture.transpose(2, 0, 1))[None].float() / 255)
+    np.testing.assert_allclose(mask, (other.mask * own.mask)[0, 0].numpy(), atol=1e-6)
+    assert not np.allclose(mask, other.mask.square()[0, 0].numpy(), atol=1e-6)
     again, _ = pickle.loads(pickle.dumps(engine)).predict(picture)
     snapshot, _ = AutoencoderEngine("saehd", engine.snapshot, device="cpu").predict(picture)
     assert np.array_equal(face, again)
