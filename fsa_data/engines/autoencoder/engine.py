@@ -42,10 +42,11 @@ class AutoencoderOptions:
     """Less sure faces are declined as ``low_confidence``."""
     max_outside: float = 0.25
     """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
-    erode: float = 80.0
-    """How much the mask shrinks: diameter of the ellipse in 512ths of the aligned square."""
-    blur: float = 100.0
-    """How soft its edge becomes: diameter of the Gaussian kernel in 512ths of the aligned square."""
+    erode: float = 10.0
+    """How much the mask shrinks: diameter of the ellipse in 512ths of the aligned square. T1 has 80, which leaves much
+    of the target's face as it is."""
+    blur: float = 40.0
+    """How soft its edge becomes: diameter of the Gaussian kernel in 512ths of the aligned square. T1 has 100."""
     colour: Literal["rct", "none"] = "rct"
     """Whether the face takes on the target's colours (mean and deviation in Lab)."""
 

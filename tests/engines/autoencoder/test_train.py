@@ -1,7 +1,9 @@
 """The loop: it learns, stops and goes on to the bit, starts from others, and survives losses that are no numbers."""
 
+import importlib.util
 import json
 import logging
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -230,8 +232,6 @@ def test_a_folder_that_cannot_be_made(tmp_path, sides):
 
 
 def test_several_people_cannot_be_put_on_at_once(tmp_path, sides):
-    from dataclasses import replace
-
     both = replace(sides[0], identities=frozenset({"a", "b"}))
     with pytest.raises(ConfigError, match="must be of one person, got a, b"):
         train(both, sides[1], tmp_path, tiny(), options=QUIET)
@@ -276,3 +276,13 @@ def test_presets():
         load_preset("tiny", hsv=1)
     with pytest.raises(ConfigError, match="true_face works with df only"):
         load_preset("thesis", true_face=0.1)
+
+
+def test_tensorboard_gets_the_losses_or_is_asked_for(tmp_path, sides):
+    options = replace(QUIET, tensorboard=True)
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(ConfigError, match=r"pip install 'fsa-data\[tensorboard\]'"):
+            train(*sides, tmp_path, tiny(), until=1, options=options)
+    else:
+        train(*sides, tmp_path, tiny(), until=1, options=options)
+        assert list((tmp_path / "tensorboard").rglob("events*"))
