@@ -286,3 +286,16 @@ def test_tensorboard_gets_the_losses_or_is_asked_for(tmp_path, sides):
     else:
         train(*sides, tmp_path, tiny(), until=1, options=options)
         assert list((tmp_path / "tensorboard").rglob("events*"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("changes", [{}, {"archi": "df-udt", "gan": 0.1, "true_face": 0.1, "lr_dropout": 0.3}])
+def test_on_a_gpu_it_learns_and_goes_on(tmp_path, sides, changes):
+    options = replace(QUIET, device="cuda", snapshot_every=10)
+    preset = tiny(iterations=30, colour_transfer="lct", hsv=0.1, **changes)
+    train(*sides, tmp_path, preset, until=15, options=options)
+    report = train(*sides, tmp_path, preset, options=options)
+    history = read_state(report.snapshot).history
+    assert len(history) == 30
+    assert sum(history[-1]) < sum(history[0])

@@ -5,7 +5,7 @@ import numpy as np
 from fsa_data.engines.autoencoder.face_tensors import face_tensors
 from fsa_data.engines.autoencoder.preset import load_preset
 
-SIZES = {"ae_dims": 8, "e_dims": 4, "d_dims": 4, "d_mask_dims": 4, "batch_size": 2}
+SIZES = {"ae_dims": 8, "e_dims": 4, "d_dims": 4, "d_mask_dims": 4, "batch_size": 2, "lr_warm_up": 5}
 
 
 def made_up_faces(name, seed, count=6, size=64):
