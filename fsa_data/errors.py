@@ -98,6 +98,10 @@ class TooManyFailedError(FsaError, RuntimeError):
     """So many frames fail that something else than the frames must be wrong."""
 
 
+class DivergedError(FsaError, ArithmeticError):
+    """A training came to numbers that are none, and going back did not help."""
+
+
 class LineageError(FsaError, ValueError):
     """A training row carries a test subject somewhere in its lineage."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsa_data.engines.autoencoder.engine import AutoencoderEngine, AutoencoderOptions
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.merge import MergeOptions, PasteOptions, merge_options
@@ -35,7 +36,22 @@ def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions | Pa
     return MeshWarp(options, merge)
 
 
-ENGINES: dict[str, Kind] = {"mesh_warp": Kind(_mesh_warp, MeshWarpOptions)}
+def _autoencoder(network: str) -> Callable[[str, AutoencoderOptions, MergeOptions, str], SwapEngine]:
+    def build(argument: str, options: AutoencoderOptions, merge: MergeOptions, device: str) -> SwapEngine:
+        if merge != MergeOptions():
+            raise ConfigError(
+                f"Engine {network!r} has merging options of its own (erode, blur, colour); leave merge alone."
+            )
+        return AutoencoderEngine(network, argument, options, device)
+
+    return build
+
+
+ENGINES: dict[str, Kind] = {
+    "mesh_warp": Kind(_mesh_warp, MeshWarpOptions),
+    "quick96": Kind(_autoencoder("quick96"), AutoencoderOptions, "DIR"),
+    "saehd": Kind(_autoencoder("saehd"), AutoencoderOptions, "DIR"),
+}
 """Every engine by the word before the colon."""
 
 
@@ -48,7 +64,7 @@ def load_engine(
     """An engine; cheap to make and picklable, weights are loaded by the first swap.
 
     Args:
-        spec: ``mesh_warp``; an engine is returned as it is.
+        spec: ``mesh_warp``, ``saehd:DIR`` or ``quick96:DIR`` (DIR of a training); an engine is returned as it is.
         options: fields of the engine's options, e.g. ``{"max_yaw_deg": 40}``.
         merge: how faces are put back: :class:`fsa_data.merge.MergeOptions` or its fields; or, for every engine,
             :class:`fsa_data.merge.PasteOptions` or its fields, told by a ``mode``, a ``preset`` or a ``colour`` by name
@@ -57,6 +73,8 @@ def load_engine(
 
     Raises:
         UnknownNameError: no such engine or merge preset.
+        DatasetNotFoundError: no training in the folder.
+        WrongWeightsError: the training is of another network, or damaged.
         ConfigError: an unknown option, a value out of range, a malformed string, or options for an engine that is made
             already.
     """

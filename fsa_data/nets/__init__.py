@@ -1,7 +1,8 @@
 """Published networks, by the name of the class that they agree with.
 
 Each is a plain ``nn.Module`` with the constructor arguments and the state-dict keys of the published one, so that
-published weights load as they are. Nothing here reads a file, and torch is imported by the first :func:`build`.
+published weights load as they are; only DeepFaceLab's, which are of another framework, have keys of the house's own.
+Nothing here reads a file, and torch is imported by the first :func:`build`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ NETWORKS: dict[str, tuple[str, str]] = {
     "face_alignment.FAN": ("fsa_data.nets.face_alignment", "FAN"),
     "face_alignment.ResNetDepth": ("fsa_data.nets.face_alignment", "ResNetDepth"),
     "face_alignment.s3fd": ("fsa_data.nets.face_alignment", "S3FD"),
+    "DeepFaceLab.CodeDiscriminator": ("fsa_data.nets.patch_discriminator", "CodeDiscriminator"),
+    "DeepFaceLab.PatchDiscriminator": ("fsa_data.nets.patch_discriminator", "PatchDiscriminator"),
+    "DeepFaceLab.Quick96": ("fsa_data.nets.quick96", "Quick96"),
+    "DeepFaceLab.SAEHD": ("fsa_data.nets.saehd", "SAEHD"),
+    "DeepFaceLab.XSeg": ("fsa_data.nets.xseg", "XSeg"),
     "StyleGAN2.Generator": ("fsa_data.nets.stylegan2", "Generator"),
 }
 """Where each network lives: module and class."""

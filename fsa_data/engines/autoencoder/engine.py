@@ -1,0 +1,195 @@
+"""Swapping with a trained autoencoder: align, predict, merge.
+
+An autoencoder puts on the one face it was trained to put on. The target's aligned face goes through the encoder and
+comes out of the source's side, with its pose, expression and light; the learnt masks of both sides say what of it is
+face.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from fsa_data.engines.autoencoder.overlay import Crop, overlay
+from fsa_data.errors import ConfigError, WrongWeightsError
+from fsa_data.faces import face_size_px
+from fsa_data.types import Face, FaceReference, Image, Json, Reason, SourceFace, Swap
+
+if TYPE_CHECKING:
+    from fsa_data.engines.autoencoder.snapshot import State
+    from fsa_data.nets.saehd import SAEHD
+
+ALGORITHM_VERSION = 1
+"""Raised whenever equal inputs would give other pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutoencoderOptions:
+    """Limits beyond which the engine declines, and how the face is put back; all are part of the fingerprint."""
+
+    max_yaw_deg: float = 60.0
+    """Faces turned further are declined as ``profile``."""
+    max_pitch_deg: float = 50.0
+    """Faces nodding further are declined as ``profile``."""
+    min_size_px: float = 24.0
+    """Smaller faces (square root of their box's area) are declined as ``too_small``."""
+    min_confidence: float = 0.4
+    """Less sure faces are declined as ``low_confidence``."""
+    max_outside: float = 0.25
+    """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
+    erode: float = 10.0
+    """How much the mask shrinks: diameter of the ellipse in 512ths of the aligned square. T1 has 80, which leaves much
+    of the target's face as it is."""
+    blur: float = 40.0
+    """How soft its edge becomes: diameter of the Gaussian kernel in 512ths of the aligned square. T1 has 100."""
+    colour: Literal["rct", "none"] = "rct"
+    """Whether the face takes on the target's colours (mean and deviation in Lab)."""
+
+    def __post_init__(self) -> None:
+        if self.colour not in ("rct", "none"):
+            raise ConfigError(f"engine option colour must be 'rct' or 'none', got {self.colour!r}.")
+        for field in fields(self):
+            if field.name == "colour":
+                continue
+            value = getattr(self, field.name)
+            high = 400 if field.name in ("erode", "blur") else float("inf")
+            if not (isinstance(value, int | float) and 0 <= value <= high):
+                raise ConfigError(f"engine option {field.name} must lie in 0..{high:g}, got {value!r}.")
+            object.__setattr__(self, field.name, float(value))  # 48 and 48.0 are one fingerprint
+
+
+class AutoencoderEngine:
+    """Puts on the face that a training's source was; see the module.
+
+    Args:
+        network: ``saehd`` or ``quick96``, as the training must be.
+        folder: of the training, or one snapshot of it.
+        options: limits and merging.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        DatasetNotFoundError: no training there.
+        WrongWeightsError: it is of another network, damaged, or only pretrained.
+    """
+
+    uses_reference = False
+
+    def __init__(
+        self, network: str, folder: str | Path, options: AutoencoderOptions | None = None, device: str = "auto"
+    ) -> None:
+        from fsa_data.engines.autoencoder.snapshot import find_snapshot, read_state
+
+        self.options = options or AutoencoderOptions()
+        self.snapshot, self.device = find_snapshot(folder), device
+        self.state: State = read_state(self.snapshot)
+        found = self.state.preset.network
+        if found != network:
+            raise WrongWeightsError(f"{self.snapshot} holds a {found}, not a {network}: say {found}:{folder}.")
+        if not self.state.source:
+            raise WrongWeightsError(
+                f"{self.snapshot} is only pretrained and has no face of its own. Train on from it (init_from)."
+            )
+        self._net: SAEHD | None = None
+        self._pid = -1
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_net": None, "_pid": -1}
+
+    @property
+    def fingerprint(self) -> Json:
+        """Name, version, architecture, digest of the weights, and options."""
+        from fsa_data.engines.autoencoder.snapshot import weights_digest
+
+        return {
+            "engine": self.state.preset.network,
+            "version": ALGORITHM_VERSION,
+            "architecture": dict(self.state.preset.architecture),
+            "weights": weights_digest(self.snapshot),
+            "options": asdict(self.options),
+        }
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Everybody the weights have ever seen, earlier trainings included."""
+        return self.state.identities
+
+    def swap(
+        self,
+        frame: Image,
+        target: Face,
+        donors: Sequence[SourceFace],
+        params: Json,
+        reference: FaceReference | None = None,
+    ) -> Swap:
+        """See :meth:`fsa_data.types.SwapEngine.swap`; declines with ``no_donor`` if its own source is not offered."""
+        del params, reference  # nothing is drawn
+        if (reason := self._limits(frame, target)) is not None:
+            return Swap(reason)
+        if self.state.source not in {donor.identity for donor in donors}:
+            return Swap(Reason.NO_DONOR, notes={"trained_for": self.state.source})
+        preset, options = self.state.preset, self.options
+        crop = Crop.of(frame, target, preset.resolution, preset.face_type)
+        face, mask = self.predict(crop.picture)
+        made = overlay(frame, target.box, crop, face, mask, options.erode, options.blur, options.colour == "rct")
+        if made is None:
+            return Swap(Reason.FAILED, notes={"why": "the learnt mask is empty"})
+        box, patch = made
+        return Swap(Reason.SWAPPED, self.state.source, box, patch, {"iteration": self.state.iteration})
+
+    def predict(self, picture: Image) -> tuple[Image, np.ndarray[Any, np.dtype[np.float32]]]:
+        """The source in the target's place.
+
+        Args:
+            picture: ``(R, R, 3)`` uint8 RGB, the target's aligned face.
+
+        Returns:
+            The face, ``(R, R, 3)`` uint8 RGB, and the mask that both sides agree on, ``(R, R)`` float32 in 0..1.
+        """
+        import torch
+
+        from fsa_data.engines.autoencoder.face_tensors import images_of
+
+        net = self._opened()
+        device = next(net.parameters()).device
+        batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].to(device).float() / 255
+        with torch.inference_mode():
+            other, own = net(batch)
+        mask = (other.mask * own.mask)[0, 0].float().cpu().numpy()
+        return images_of(other.face)[0], np.asarray(mask, np.float32)
+
+    def _opened(self) -> SAEHD:
+        """The network in this process."""
+        if self._net is None or self._pid != os.getpid():
+            import torch
+
+            from fsa_data.engines.autoencoder.snapshot import read_tensors
+            from fsa_data.engines.autoencoder.train import pick_device
+
+            with torch.device("meta"):
+                net = self.state.preset.build()
+            given = read_tensors(self.snapshot)
+            weights = {key.removeprefix("net."): value for key, value in given.items() if key.startswith("net.")}
+            try:
+                net.load_state_dict(weights, assign=True)
+            except RuntimeError as error:
+                raise WrongWeightsError(f"{self.snapshot} lacks weights of its own network: {error}") from error
+            self._net, self._pid = net.to(pick_device(self.device)).eval().requires_grad_(False), os.getpid()
+        return self._net
+
+    def _limits(self, frame: Image, target: Face) -> Reason | None:
+        options = self.options
+        if target.confidence < options.min_confidence:
+            return Reason.LOW_CONFIDENCE
+        if abs(target.yaw_deg) > options.max_yaw_deg or abs(target.pitch_deg) > options.max_pitch_deg:
+            return Reason.PROFILE
+        if face_size_px(target.points_px) < options.min_size_px:
+            return Reason.TOO_SMALL
+        box = target.box
+        if box.clipped(*frame.shape[:2]).area < (1 - options.max_outside) * box.area:
+            return Reason.OUT_OF_FRAME
+        return None
