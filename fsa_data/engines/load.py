@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsa_data.engines.autoencoder.engine import AutoencoderEngine, AutoencoderOptions
+from fsa_data.engines.autoencoder.engine import OWN_MERGE, AutoencoderEngine, AutoencoderOptions
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.merge import MergeOptions, PasteOptions, merge_options
 from fsa_data.types import SwapEngine
+
+
+_PLAIN = MergeOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,13 @@ class Kind:
         build: from argument, options, merge options and device to the engine; cheap.
         options: dataclass of the options.
         argument: what stands behind the colon, or empty when nothing may.
-        predicts: whether its own way of merging is :class:`fsa_data.merge.PasteOptions`.
+        merge: its own way of putting a face back.
     """
 
-    build: Callable[[str, Any, MergeOptions | PasteOptions, str], SwapEngine]
+    build: Callable[[str, Any, Any, str], SwapEngine]
     options: type
     argument: str = ""
-    predicts: bool = False
+    merge: MergeOptions | PasteOptions = _PLAIN
 
 
 def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions | PasteOptions, device: str) -> SwapEngine:
@@ -36,21 +39,17 @@ def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions | Pa
     return MeshWarp(options, merge)
 
 
-def _autoencoder(network: str) -> Callable[[str, AutoencoderOptions, MergeOptions, str], SwapEngine]:
-    def build(argument: str, options: AutoencoderOptions, merge: MergeOptions, device: str) -> SwapEngine:
-        if merge != MergeOptions():
-            raise ConfigError(
-                f"Engine {network!r} has merging options of its own (erode, blur, colour); leave merge alone."
-            )
-        return AutoencoderEngine(network, argument, options, device)
+def _autoencoder(network: str) -> Callable[[str, AutoencoderOptions, PasteOptions, str], SwapEngine]:
+    def build(argument: str, options: AutoencoderOptions, merge: PasteOptions, device: str) -> SwapEngine:
+        return AutoencoderEngine(network, argument, options, merge, device)
 
     return build
 
 
 ENGINES: dict[str, Kind] = {
     "mesh_warp": Kind(_mesh_warp, MeshWarpOptions),
-    "quick96": Kind(_autoencoder("quick96"), AutoencoderOptions, "DIR"),
-    "saehd": Kind(_autoencoder("saehd"), AutoencoderOptions, "DIR"),
+    "quick96": Kind(_autoencoder("quick96"), AutoencoderOptions, "DIR", OWN_MERGE),
+    "saehd": Kind(_autoencoder("saehd"), AutoencoderOptions, "DIR", OWN_MERGE),
 }
 """Every engine by the word before the colon."""
 
@@ -95,4 +94,4 @@ def load_engine(
         raise ConfigError(
             f"Engine {spec!r} has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}."
         )
-    return kind.build(argument, kind.options(**given), merge_options(merge, kind.predicts), device)
+    return kind.build(argument, kind.options(**given), merge_options(merge, kind.merge), device)

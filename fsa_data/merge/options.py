@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from fsa_data.errors import ConfigError
@@ -51,7 +51,7 @@ class MergeOptions:
 
 
 def merge_options(
-    given: MergeOptions | PasteOptions | Json | None, predicted: bool = False
+    given: MergeOptions | PasteOptions | Json | None, own: MergeOptions | PasteOptions | None = None
 ) -> MergeOptions | PasteOptions:
     """Options from a mapping, or the defaults.
 
@@ -60,7 +60,7 @@ def merge_options(
 
     Args:
         given: options, or their fields.
-        predicted: whether the engine's own way is ``PasteOptions``, too.
+        own: the engine's own way, from which fields that are not given are taken; default ``MergeOptions()``.
 
     Raises:
         ConfigError: an unknown field or a value out of range.
@@ -69,7 +69,9 @@ def merge_options(
     if isinstance(given, MergeOptions | PasteOptions):
         return given
     values: dict[str, Any] = dict(given or {})
-    if predicted or names_paste(values):
+    if isinstance(own, PasteOptions):
+        return paste_options(values if "preset" in values else {**own.json, **values})
+    if names_paste(values):
         return paste_options(values)
     known = {field.name for field in fields(MergeOptions)}
     if strange := sorted(set(values) - known):
@@ -77,7 +79,7 @@ def merge_options(
             f"merge has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}; beside a mode, a "
             "preset or a colour by name also those of PasteOptions."
         )
-    return MergeOptions(**values)
+    return replace(own or MergeOptions(), **values)
 
 
 def merge_fingerprint(merge: MergeOptions | PasteOptions) -> dict[str, Any]:

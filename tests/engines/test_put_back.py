@@ -118,7 +118,7 @@ def test_a_mask_that_leaves_nothing_is_an_outcome(driver, portraits):
 def test_the_own_way_is_untouched(driver, portraits):
     """Ways of merging are told apart by what is asked for, and are different engines for a store."""
     assert merge_options({"erode": 0.1}) == MergeOptions(erode=0.1)
-    assert merge_options({"erode": 30}, predicted=True) == PasteOptions(erode=30)
+    assert merge_options({"erode": 30}, PasteOptions(blur=7)) == PasteOptions(erode=30, blur=7)
     assert merge_options({"colour": "lct", "erode": 30}) == PasteOptions(colour="lct", erode=30)
     assert merge_options({"colour": 0.5}) == MergeOptions(colour=0.5)
     assert merge_options(THESIS) is THESIS
@@ -134,7 +134,7 @@ def test_the_own_way_is_untouched(driver, portraits):
 
 def test_an_engine_that_predicts_takes_paste_options(monkeypatch):
     seen = []
-    kind = Kind(lambda argument, options, merge, device: seen.append(merge), MeshWarpOptions, predicts=True)
+    kind = Kind(lambda argument, options, merge, device: seen.append(merge), MeshWarpOptions, merge=PasteOptions())
     monkeypatch.setitem(ENGINES, "network", kind)
     load_engine("network", merge={"erode": 12})
     load_engine("network")

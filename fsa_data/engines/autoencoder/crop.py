@@ -120,16 +120,3 @@ def cut_out(image: Image, matrix: Matrix, size_px: int) -> Image:
         image, _centred(matrix), (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(out, np.uint8)
-
-
-def put_back(picture: NDArray[np.float32], matrix: Matrix, width: int, height: int) -> NDArray[np.float32]:
-    """An aligned picture in the place it came from; 0 around it.
-
-    Args:
-        picture: ``(S, S)`` or ``(S, S, 3)`` float32.
-        matrix: from pixels of the result to those of the picture.
-        width: of the result.
-        height: of the result.
-    """
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(picture, _centred(matrix), (width, height), flags=flags), np.float32)

@@ -11,14 +11,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fsa_data.engines.autoencoder.overlay import Crop, overlay
+from fsa_data.engines.autoencoder.crop import crop_matrix, cut_out
+from fsa_data.engines.put_back import put_back
 from fsa_data.errors import ConfigError, WrongWeightsError
 from fsa_data.faces import face_size_px
-from fsa_data.types import Face, FaceReference, Image, Json, Reason, SourceFace, Swap
+from fsa_data.merge import PasteOptions, Prediction, find_showing, merge_fingerprint
+from fsa_data.types import Face, FaceReference, Floats, Image, Json, Reason, SourceFace, Swap
 
 if TYPE_CHECKING:
     from fsa_data.engines.autoencoder.snapshot import State
@@ -30,7 +32,7 @@ ALGORITHM_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderOptions:
-    """Limits beyond which the engine declines, and how the face is put back; all are part of the fingerprint."""
+    """Limits beyond which the engine declines; every field is part of the fingerprint."""
 
     max_yaw_deg: float = 60.0
     """Faces turned further are declined as ``profile``."""
@@ -42,25 +44,17 @@ class AutoencoderOptions:
     """Less sure faces are declined as ``low_confidence``."""
     max_outside: float = 0.25
     """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
-    erode: float = 10.0
-    """How much the mask shrinks: diameter of the ellipse in 512ths of the aligned square. T1 has 80, which leaves much
-    of the target's face as it is."""
-    blur: float = 40.0
-    """How soft its edge becomes: diameter of the Gaussian kernel in 512ths of the aligned square. T1 has 100."""
-    colour: Literal["rct", "none"] = "rct"
-    """Whether the face takes on the target's colours (mean and deviation in Lab)."""
 
     def __post_init__(self) -> None:
-        if self.colour not in ("rct", "none"):
-            raise ConfigError(f"engine option colour must be 'rct' or 'none', got {self.colour!r}.")
         for field in fields(self):
-            if field.name == "colour":
-                continue
             value = getattr(self, field.name)
-            high = 400 if field.name in ("erode", "blur") else float("inf")
-            if not (isinstance(value, int | float) and 0 <= value <= high):
-                raise ConfigError(f"engine option {field.name} must lie in 0..{high:g}, got {value!r}.")
+            if not (isinstance(value, int | float) and value >= 0):
+                raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
             object.__setattr__(self, field.name, float(value))  # 48 and 48.0 are one fingerprint
+
+
+OWN_MERGE = PasteOptions(erode=10, blur=40)
+"""How a face is put back unless told otherwise. T1 shrinks its masks by 80, which leaves much of the target's face."""
 
 
 class AutoencoderEngine:
@@ -69,7 +63,8 @@ class AutoencoderEngine:
     Args:
         network: ``saehd`` or ``quick96``, as the training must be.
         folder: of the training, or one snapshot of it.
-        options: limits and merging.
+        options: limits.
+        merge: how the face is put back.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
@@ -77,14 +72,17 @@ class AutoencoderEngine:
         WrongWeightsError: it is of another network, damaged, or only pretrained.
     """
 
-    uses_reference = False
-
     def __init__(
-        self, network: str, folder: str | Path, options: AutoencoderOptions | None = None, device: str = "auto"
+        self,
+        network: str,
+        folder: str | Path,
+        options: AutoencoderOptions | None = None,
+        merge: PasteOptions = OWN_MERGE,
+        device: str = "auto",
     ) -> None:
         from fsa_data.engines.autoencoder.snapshot import find_snapshot, read_state
 
-        self.options = options or AutoencoderOptions()
+        self.options, self.merge = options or AutoencoderOptions(), merge
         self.snapshot, self.device = find_snapshot(folder), device
         self.state: State = read_state(self.snapshot)
         found = self.state.preset.network
@@ -111,7 +109,13 @@ class AutoencoderEngine:
             "architecture": dict(self.state.preset.architecture),
             "weights": weights_digest(self.snapshot),
             "options": asdict(self.options),
+            "merge": merge_fingerprint(self.merge),
         }
+
+    @property
+    def uses_reference(self) -> bool:
+        """Whether a person's usual look tells what lies in front of the face."""
+        return self.merge.occluders
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -127,28 +131,26 @@ class AutoencoderEngine:
         reference: FaceReference | None = None,
     ) -> Swap:
         """See :meth:`fsa_data.types.SwapEngine.swap`; declines with ``no_donor`` if its own source is not offered."""
-        del params, reference  # nothing is drawn
         if (reason := self._limits(frame, target)) is not None:
             return Swap(reason)
         if self.state.source not in {donor.identity for donor in donors}:
             return Swap(Reason.NO_DONOR, notes={"trained_for": self.state.source})
-        preset, options = self.state.preset, self.options
-        crop = Crop.of(frame, target, preset.resolution, preset.face_type)
-        face, mask = self.predict(crop.picture)
-        made = overlay(frame, target.box, crop, face, mask, options.erode, options.blur, options.colour == "rct")
-        if made is None:
-            return Swap(Reason.FAILED, notes={"why": "the learnt mask is empty"})
-        box, patch = made
-        return Swap(Reason.SWAPPED, self.state.source, box, patch, {"iteration": self.state.iteration})
+        preset = self.state.preset
+        matrix = crop_matrix(target.points_px, preset.resolution, preset.face_type)
+        face, mask, target_mask = self.predict(cut_out(frame, matrix, preset.resolution))
+        predicted = Prediction(face, matrix, mask, target_mask)
+        showing = find_showing(frame, target, reference) if self.merge.occluders else None
+        notes = {"iteration": self.state.iteration}
+        return put_back(frame, target, predicted, self.merge, params, self.state.source, showing, notes=notes)
 
-    def predict(self, picture: Image) -> tuple[Image, np.ndarray[Any, np.dtype[np.float32]]]:
+    def predict(self, picture: Image) -> tuple[Image, Floats, Floats]:
         """The source in the target's place.
 
         Args:
             picture: ``(R, R, 3)`` uint8 RGB, the target's aligned face.
 
         Returns:
-            The face, ``(R, R, 3)`` uint8 RGB, and the mask that both sides agree on, ``(R, R)`` float32 in 0..1.
+            The face, ``(R, R, 3)`` uint8 RGB, and ``(R, R)`` float32 in 0..1 where it is, and where the target's is.
         """
         import torch
 
@@ -159,8 +161,8 @@ class AutoencoderEngine:
         batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].to(device).float() / 255
         with torch.inference_mode():
             other, own = net(batch)
-        mask = (other.mask * own.mask)[0, 0].float().cpu().numpy()
-        return images_of(other.face)[0], np.asarray(mask, np.float32)
+        mask, target_mask = (np.asarray(side.mask[0, 0].float().cpu().numpy(), np.float32) for side in (other, own))
+        return images_of(other.face)[0], mask, target_mask
 
     def _opened(self) -> SAEHD:
         """The network in this process."""
