@@ -29,7 +29,6 @@ from skimage.metrics import structural_similarity
 
 from benchmarks.machine import described, machine, verdict
 from fsa_data import simdrive
-from fsa_data.engines.autoencoder.crop import crop_matrix, cut_out
 from fsa_data.engines.autoencoder.engine import AutoencoderEngine
 from fsa_data.engines.autoencoder.face_tensors import FaceTensors, align_faces, images_of
 from fsa_data.engines.autoencoder.preset import PRESETS, Preset, load_preset
@@ -37,6 +36,7 @@ from fsa_data.engines.autoencoder.preview import predicted
 from fsa_data.engines.autoencoder.step import Step
 from fsa_data.engines.autoencoder.train import TrainOptions, train
 from fsa_data.faces import load_landmarker
+from fsa_data.faces.align import face_matrix, warp
 from fsa_data.types import Face, Image, SourceFace, paste
 
 SOURCE, TARGET = 55, 7
@@ -96,19 +96,22 @@ def judge(engine: AutoencoderEngine, preset: Preset) -> dict[str, float]:
     donors = [_donor(source.pictures[0], SOURCE)]
     found, raw, merged = 0, [], []
     for at, ((frame, face), pose) in enumerate(zip(target.pictures, target.poses_deg, strict=True)):
-        matrix = crop_matrix(face.points_px, preset.resolution, preset.face_type)
+        matrix = face_matrix(face.points_px, preset.face_type, preset.resolution)
         mask = dst.masks[at, 0].numpy() > 127
         twin = simdrive.identity_photo(0, SOURCE, *pose, SIZE_PX)
         faces = landmarker(twin)
-        truth = cut_out(twin, crop_matrix((faces[0] if faces else face).points_px, preset.resolution, preset.face_type),
-                        preset.resolution)  # fmt: skip
-        own = cut_out(frame, matrix, preset.resolution)
+        there = face_matrix((faces[0] if faces else face).points_px, preset.face_type, preset.resolution)
+        truth, own = (
+            warp(picture, where, preset.resolution, preset.resolution, edge=True)
+            for picture, where in ((twin, there), (frame, matrix))
+        )
         swap = engine.swap(frame, face, donors, {})
         assert swap.box is not None
         assert swap.patch is not None
         after = paste(frame, swap.box, swap.patch)
         found += bool(landmarker(after))
-        for face_now, to in ((images_of(got[2].face)[at], raw), (cut_out(after, matrix, preset.resolution), merged)):
+        seen_now = warp(after, matrix, preset.resolution, preset.resolution, edge=True)
+        for face_now, to in ((images_of(got[2].face)[at], raw), (seen_now, merged)):
             to.append(_apart(face_now, truth, mask) < _apart(face_now, own, mask))
     return {
         "ssim_source": round(similarity(src, images_of(got[0].face)), 4),

@@ -13,7 +13,6 @@ from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.merge import MergeOptions, PasteOptions, merge_options
 from fsa_data.types import SwapEngine
 
-
 _PLAIN = MergeOptions()
 
 

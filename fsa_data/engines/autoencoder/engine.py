@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fsa_data.engines.autoencoder.crop import crop_matrix, cut_out
 from fsa_data.engines.put_back import put_back
 from fsa_data.errors import ConfigError, WrongWeightsError
 from fsa_data.faces import face_size_px
+from fsa_data.faces.align import face_matrix, warp
 from fsa_data.merge import PasteOptions, Prediction, find_showing, merge_fingerprint
 from fsa_data.types import Face, FaceReference, Floats, Image, Json, Reason, SourceFace, Swap
 
@@ -136,8 +136,9 @@ class AutoencoderEngine:
         if self.state.source not in {donor.identity for donor in donors}:
             return Swap(Reason.NO_DONOR, notes={"trained_for": self.state.source})
         preset = self.state.preset
-        matrix = crop_matrix(target.points_px, preset.resolution, preset.face_type)
-        face, mask, target_mask = self.predict(cut_out(frame, matrix, preset.resolution))
+        size = preset.resolution
+        matrix = face_matrix(target.points_px, preset.face_type, size)
+        face, mask, target_mask = self.predict(warp(frame, matrix, size, size, edge=True))
         predicted = Prediction(face, matrix, mask, target_mask)
         showing = find_showing(frame, target, reference) if self.merge.occluders else None
         notes = {"iteration": self.state.iteration}

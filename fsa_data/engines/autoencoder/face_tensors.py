@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from fsa_data.engines.autoencoder.crop import crop_matrix, cut_out, moved
 from fsa_data.errors import ConfigError
 from fsa_data.faces import oval_mask, points68
+from fsa_data.faces.align import apply, face_matrix, warp
 from fsa_data.types import Box, Face, Floats, Image, Mask
 
 _EYES, _MOUTH = (slice(36, 42), slice(42, 48)), slice(60, 68)
@@ -117,18 +117,19 @@ def align_faces(pictures: Sequence[tuple[Image, Face]], size_px: int, face_type:
     Args:
         pictures: images and where the face is in them, at least one.
         size_px: side of the aligned faces.
-        face_type: a key of :data:`fsa_data.engines.autoencoder.crop.FACE_TYPES`.
+        face_type: a key of :data:`fsa_data.faces.align.FACE_TYPES`.
         identity: who it is.
 
     Raises:
         ConfigError: no pictures.
         UnknownNameError: no such face type.
     """
-    matrices = [crop_matrix(face.points_px, size_px, face_type) for _, face in pictures]
-    points = [moved(face.points_px, matrix) for (_, face), matrix in zip(pictures, matrices, strict=True)]
+    matrices = [face_matrix(face.points_px, face_type, size_px) for _, face in pictures]
+    placed = list(zip(pictures, matrices, strict=True))
+    points = [np.asarray(apply(matrix, face.points_px[:, :2]), np.float32) for (_, face), matrix in placed]
     whole = Box(0, 0, size_px, size_px)
     return face_tensors(
-        np.array([cut_out(image, matrix, size_px) for (image, _), matrix in zip(pictures, matrices, strict=True)]),
+        np.array([warp(image, matrix, size_px, size_px, edge=True) for (image, _), matrix in placed]),
         np.array([oval_mask(each, whole) for each in points]),
         np.array(points),
         np.array([face.yaw_deg for _, face in pictures], np.float32),
