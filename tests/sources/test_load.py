@@ -43,8 +43,10 @@ def test_an_image_is_the_identity_of_its_stem(tmp_path):
 
 
 def test_a_folder_in_a_fixed_order(tmp_path):
-    for name in ("b.png", "a/2.jpg", "a/1.png", "a/deep/3.png", "c.JPG", ".hidden.png", ".cache/x.png"):
-        write(tmp_path / name, value=hash(name) % 200)
+    for value, name in enumerate(
+        ("b.png", "a/2.jpg", "a/1.png", "a/deep/3.png", "c.JPG", ".hidden.png", ".cache/x.png")
+    ):
+        write(tmp_path / name, value=20 * value)
     (tmp_path / "a" / "notes.txt").write_text("no image")
     source = load_source(f"folder:{tmp_path}")
     assert identities(source) == ["a", "a", "a", "b", "c"]
