@@ -124,6 +124,12 @@ def test_a_target_without_a_face(tmp_path, place, capsys):
     assert "gives no faces of wall, 1 left out (1 x no face found)" in capsys.readouterr().err
 
 
+def test_every_other_frame(place, tmp_path, capsys):
+    words = ["train-engine", *ONE, "-d", str(place / "driver"), "--every", "2", "--subject", "driver7"]
+    assert main([*words, "--preset", str(place / "small.json"), "-o", str(tmp_path / "out")]) == WRONG_INPUT
+    assert "gives 9 faces of driver7. A training needs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
