@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fsa_data
-from fsa_data.commands import cache, faces, gallery, materialise, score
+from fsa_data.commands import cache, faces, gallery, materialise, score, train_engine
 from fsa_data.commands.words import DONE, FAILURES, add_swapping, listed, pairs, print_failures
 from fsa_data.errors import (
     ConfigError,
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     faces.add(commands)
     gallery.add(commands)
     score.add(commands)
+    train_engine.add(commands)
     cache.add(commands)
     compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")

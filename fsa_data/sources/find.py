@@ -79,6 +79,14 @@ def find_faces(photos: Iterable[Photo], landmarker: Landmarker) -> list[SourceFa
     return found
 
 
+def find_face(photo: Photo, landmarker: Landmarker) -> SourceFace | str:
+    """The largest face of one photo, cut out with a margin; or, in a few words, why it is of no use."""
+    try:
+        return _face(photo, landmarker, "view" in photo.provenance)
+    except NoViewError as error:
+        return str(error)
+
+
 def _misled(face: Face, drawn: Json) -> bool:
     """Whether a face was found in a view that looks elsewhere than it was drawn: its landmarks are wrong."""
     return math.hypot(face.yaw_deg - drawn["yaw_deg"], face.pitch_deg - drawn["pitch_deg"]) > MISLED_DEG
