@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsa_data.engines.autoencoder.engine import OWN_MERGE, AutoencoderEngine, AutoencoderOptions
+from fsa_data.engines.autoencoder.engine import OWN_MERGE, AutoencoderEngine
+from fsa_data.engines.limits import Limits
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.merge import MergeOptions, PasteOptions, merge_options
@@ -38,8 +39,8 @@ def _mesh_warp(argument: str, options: MeshWarpOptions, merge: MergeOptions | Pa
     return MeshWarp(options, merge)
 
 
-def _autoencoder(network: str) -> Callable[[str, AutoencoderOptions, PasteOptions, str], SwapEngine]:
-    def build(argument: str, options: AutoencoderOptions, merge: PasteOptions, device: str) -> SwapEngine:
+def _autoencoder(network: str) -> Callable[[str, Limits, PasteOptions, str], SwapEngine]:
+    def build(argument: str, options: Limits, merge: PasteOptions, device: str) -> SwapEngine:
         return AutoencoderEngine(network, argument, options, merge, device)
 
     return build
@@ -47,8 +48,8 @@ def _autoencoder(network: str) -> Callable[[str, AutoencoderOptions, PasteOption
 
 ENGINES: dict[str, Kind] = {
     "mesh_warp": Kind(_mesh_warp, MeshWarpOptions),
-    "quick96": Kind(_autoencoder("quick96"), AutoencoderOptions, "DIR", OWN_MERGE),
-    "saehd": Kind(_autoencoder("saehd"), AutoencoderOptions, "DIR", OWN_MERGE),
+    "quick96": Kind(_autoencoder("quick96"), Limits, "DIR", OWN_MERGE),
+    "saehd": Kind(_autoencoder("saehd"), Limits, "DIR", OWN_MERGE),
 }
 """Every engine by the word before the colon."""
 

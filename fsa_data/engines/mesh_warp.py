@@ -9,14 +9,14 @@ carries the label. Colours follow the target (:mod:`fsa_data.merge`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from fsa_data.engines.donors import Choice, Looks, PanelCache, Tone, choose_donor
 from fsa_data.engines.drawing import Canvas, draw, read_canvas
+from fsa_data.engines.limits import Limits
 from fsa_data.engines.put_back import drawn_prediction, put_back
 from fsa_data.engines.texture import TextureCache
 from fsa_data.errors import ConfigError
-from fsa_data.faces import face_size_px
 from fsa_data.merge import MergeOptions, PasteOptions, merge_fingerprint
 from fsa_data.merge.paste_masks import needed
 from fsa_data.merge.paste_options import NEEDS_XSEG
@@ -27,35 +27,20 @@ ALGORITHM_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
-class MeshWarpOptions:
+class MeshWarpOptions(Limits):
     """Limits beyond which the engine declines, and how it chooses; every field is part of the fingerprint."""
 
     max_yaw_deg: float = 48.0
     """Faces turned further are declined as ``profile``. Landmarks of a face in profile claim about 50 degrees."""
-    max_pitch_deg: float = 50.0
-    """Faces nodding further are declined as ``profile``."""
-    min_size_px: float = 24.0
-    """Smaller faces (square root of their box's area) are declined as ``too_small``."""
-    min_confidence: float = 0.4
-    """Less sure faces are declined as ``low_confidence``."""
-    max_outside: float = 0.25
-    """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
     min_showing: float = 0.2
     """Faces of which a smaller share shows beside what lies in front are declined as ``occluded``."""
     tone: Tone = "near"
     """``near`` prefers donors of near skin tone, ``any`` does not look at it."""
 
     def __post_init__(self) -> None:
+        Limits.__post_init__(self)
         if self.tone not in ("near", "any"):
             raise ConfigError(f"engine option tone must be 'near' or 'any', got {self.tone!r}.")
-        for field in fields(self):
-            if field.name == "tone":
-                continue
-            value = getattr(self, field.name)
-            if not (isinstance(value, int | float) and value >= 0):
-                raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
-            # 48 and 48.0 are one value and must be one fingerprint
-            object.__setattr__(self, field.name, float(value))
 
 
 class MeshWarp:
@@ -106,7 +91,7 @@ class MeshWarp:
         reference: FaceReference | None = None,
     ) -> Swap:
         """See :meth:`fsa_data.types.SwapEngine.swap`."""
-        if (reason := self._limits(frame, target)) is not None:
+        if (reason := self.options.reason(frame, target)) is not None:
             return Swap(reason)
         canvas = read_canvas(frame, target, reference, self.merge.occluders)
         showing = canvas.showing
@@ -128,19 +113,6 @@ class MeshWarp:
     def _looks_of(self, donor: SourceFace) -> Looks:
         texture = self._texture(donor)
         return Looks(texture.tone, texture.bare, texture.glasses)
-
-    def _limits(self, frame: Image, target: Face) -> Reason | None:
-        options = self.options
-        if target.confidence < options.min_confidence:
-            return Reason.LOW_CONFIDENCE
-        if abs(target.yaw_deg) > options.max_yaw_deg or abs(target.pitch_deg) > options.max_pitch_deg:
-            return Reason.PROFILE
-        if face_size_px(target.points_px) < options.min_size_px:
-            return Reason.TOO_SMALL
-        box = target.box
-        if box.clipped(*frame.shape[:2]).area < (1 - options.max_outside) * box.area:
-            return Reason.OUT_OF_FRAME
-        return None
 
 
 def _notes(choice: Choice) -> Json:

@@ -7,8 +7,6 @@ MeshLab, Blender and trimesh agree on. 3-D reconstruction networks write their h
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from fsa_data.errors import BadMeshError
 from fsa_data.mesh.coloured import ColouredMesh
+from fsa_data.paths import write_atomic
 
 
 def write_obj(path: str | Path, mesh: ColouredMesh) -> None:
@@ -25,25 +24,10 @@ def write_obj(path: str | Path, mesh: ColouredMesh) -> None:
         path: where to; missing folders are made.
         mesh: positions keep every bit of their float32, colours are written as 0..1.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = np.concatenate([mesh.vertices, mesh.colours / 255.0], axis=1).tolist()
     lines = [f"v {x:.9g} {y:.9g} {z:.9g} {r:.6f} {g:.6f} {b:.6f}" for x, y, z, r, g, b in rows]
     lines += [f"f {a} {b} {c}" for a, b, c in (mesh.triangles + 1).tolist()]
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only the owner can read
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomic(Path(path), "\n".join(lines) + "\n", durable=True)
 
 
 def read_obj(path: str | Path) -> ColouredMesh:

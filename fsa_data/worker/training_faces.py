@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from fsa_data.engines.autoencoder.engine import AutoencoderOptions
+from fsa_data.engines.limits import Limits
 from fsa_data.errors import ConfigError, SourceError, UnknownNameError
 from fsa_data.faces import face_size_px
 from fsa_data.sources import find_face
@@ -121,7 +121,7 @@ def _of_photos(photos: list[Photo], landmarker: Landmarker, progress: bool) -> F
 
 
 def _of_clip(clip: Clip, landmarker: Landmarker, every: int, progress: bool) -> Found:
-    limits = AutoencoderOptions()
+    limits = Limits()
     frames = clip.read(lambda at: at % every == 0)
     for _, _, image in tqdm(frames, desc="target", unit="frame", disable=None if progress else True):
         if isinstance(image, str):

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fsa_data.engines.limits import Limits
 from fsa_data.engines.put_back import put_back
-from fsa_data.errors import ConfigError, WrongWeightsError
-from fsa_data.faces import face_size_px
+from fsa_data.errors import WrongWeightsError
 from fsa_data.faces.align import face_matrix, warp
 from fsa_data.merge import PasteOptions, Prediction, find_showing, merge_fingerprint
 from fsa_data.types import Face, FaceReference, Floats, Image, Json, Reason, SourceFace, Swap
@@ -28,29 +28,6 @@ if TYPE_CHECKING:
 
 ALGORITHM_VERSION = 1
 """Raised whenever equal inputs would give other pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class AutoencoderOptions:
-    """Limits beyond which the engine declines; every field is part of the fingerprint."""
-
-    max_yaw_deg: float = 60.0
-    """Faces turned further are declined as ``profile``."""
-    max_pitch_deg: float = 50.0
-    """Faces nodding further are declined as ``profile``."""
-    min_size_px: float = 24.0
-    """Smaller faces (square root of their box's area) are declined as ``too_small``."""
-    min_confidence: float = 0.4
-    """Less sure faces are declined as ``low_confidence``."""
-    max_outside: float = 0.25
-    """Faces of which a larger share of the box lies outside the frame are declined as ``out_of_frame``."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not (isinstance(value, int | float) and value >= 0):
-                raise ConfigError(f"engine option {field.name} must be at least 0, got {value!r}.")
-            object.__setattr__(self, field.name, float(value))  # 48 and 48.0 are one fingerprint
 
 
 OWN_MERGE = PasteOptions(erode=10, blur=40)
@@ -76,13 +53,13 @@ class AutoencoderEngine:
         self,
         network: str,
         folder: str | Path,
-        options: AutoencoderOptions | None = None,
+        options: Limits | None = None,
         merge: PasteOptions = OWN_MERGE,
         device: str = "auto",
     ) -> None:
         from fsa_data.engines.autoencoder.snapshot import find_snapshot, read_state
 
-        self.options, self.merge = options or AutoencoderOptions(), merge
+        self.options, self.merge = options or Limits(), merge
         self.snapshot, self.device = find_snapshot(folder), device
         self.state: State = read_state(self.snapshot)
         found = self.state.preset.network
@@ -131,7 +108,7 @@ class AutoencoderEngine:
         reference: FaceReference | None = None,
     ) -> Swap:
         """See :meth:`fsa_data.types.SwapEngine.swap`; declines with ``no_donor`` if its own source is not offered."""
-        if (reason := self._limits(frame, target)) is not None:
+        if (reason := self.options.reason(frame, target)) is not None:
             return Swap(reason)
         if self.state.source not in {donor.identity for donor in donors}:
             return Swap(Reason.NO_DONOR, notes={"trained_for": self.state.source})
@@ -183,16 +160,3 @@ class AutoencoderEngine:
                 raise WrongWeightsError(f"{self.snapshot} lacks weights of its own network: {error}") from error
             self._net, self._pid = net.to(pick_device(self.device)).eval().requires_grad_(False), os.getpid()
         return self._net
-
-    def _limits(self, frame: Image, target: Face) -> Reason | None:
-        options = self.options
-        if target.confidence < options.min_confidence:
-            return Reason.LOW_CONFIDENCE
-        if abs(target.yaw_deg) > options.max_yaw_deg or abs(target.pitch_deg) > options.max_pitch_deg:
-            return Reason.PROFILE
-        if face_size_px(target.points_px) < options.min_size_px:
-            return Reason.TOO_SMALL
-        box = target.box
-        if box.clipped(*frame.shape[:2]).area < (1 - options.max_outside) * box.area:
-            return Reason.OUT_OF_FRAME
-        return None
