@@ -3,7 +3,7 @@
 python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
-`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, flows and occluders (and, as
+`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows and occluders (and, as
 masked.json, `benchmarks.occluders --condition masked`). What has not been measured is left as it is.
 """
 
@@ -104,14 +104,16 @@ def kept_table(figures: Path) -> str:
 
 def speed_table(figures: Path) -> str:
     """Speed and size, as a Markdown table, with the machine."""
-    swap, read, train = (_load(figures / f"{name}.json") for name in ("swap", "read", "train"))
+    swap, read, train, views = (_load(figures / f"{name}.json") for name in ("swap", "read", "train", "views"))
     rate, reading = swap["figures"], read["reading"]
     png, jpeg = (reading[f"ImageFolder, {kind}, decode"]["ratio"] for kind in ("png", "jpeg"))
     rows = [
         ("swaps per second, faces of 70-90 px, one core", f"{rate['swaps_per_s_70_90_px']:.0f}"),
         ("swaps per second, faces of 170-210 px, one core", f"{rate['swaps_per_s_170_210_px']:.0f}"),
-        ("frames per second from PNG files, one core, first source", f"{rate['first_source']:.0f}"),
+        ("frames per second from 4,500 PNG files, one core, first source", f"{rate['first_source']:.0f}"),
         ("the same for each further source", f"{rate['further_source']:.0f}"),
+        ("seconds for 77 views of a photo, one core", f"{views['views_s']}"),
+        ("seconds until a photo with all views and expressions can be put on", f"{views['source_s']}"),
         ("`ds[i]` per second at 240 px, random order", f"{reading['ds[i]']['items_per_s']:,.0f}"),
         ("times as fast as `ImageFolder` on PNG, on JPEG", f"{png:.0f}, {jpeg:.0f}"),
         ("a stored swap, share of the raw frame (embedded drivers)", f"{read['patch']['simdrive']['mean']:.1%}"),
