@@ -86,7 +86,9 @@ def _add_swap(commands: Any) -> None:
     command.add_argument(
         "--who", default="all", help="all, largest, left, right, or a number from the left, from 1 (default: all)"
     )
-    command.add_argument("--subject", default="", metavar="NAME", help="identity of the source never to put on")
+    command.add_argument(
+        "--subject", metavar="NAME", help="who is in the target: never put on (default: the name of the file or folder)"
+    )
     command.add_argument("--no-smooth", action="store_true", help="every frame of a video by itself")
     command.add_argument("--mask-video", action="store_true", help="write the changed region as well")
     command.add_argument("--overwrite", action="store_true", help="replace a former result")
@@ -141,7 +143,7 @@ def _swap(options: argparse.Namespace) -> int:
         who=parse_who(options.who),
         smooth=not options.no_smooth,
         masks=options.mask_video,
-        subject=options.subject,
+        subject=options.target.stem if options.subject is None else options.subject,
         overwrite=options.overwrite,
     )
     print(

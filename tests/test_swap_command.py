@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from fsa_data.cli import DONE, FAILURES, INTERRUPTED, WRONG_INPUT, main
+from fsa_data.sources import load_source
+from fsa_data.worker.outputs import write_image
 from tests.frames.clips import frame_times, write_clip
 from tests.worker.clip_parts import heads, table
 
@@ -92,3 +94,24 @@ def test_interrupting_says_that_nothing_was_written(
     assert main(["swap", "-s", "portraits", "-d", str(clip), "-o", str(tmp_path / "out.mp4")]) == INTERRUPTED
     assert "nothing was written" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_nobody_is_put_on_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A target is called by its file unless it is said who is in it."""
+    me = tmp_path / "me.png"
+    write_image(me, load_source("portraits").photos[0].load(), ".png")
+    words = [
+        "swap",
+        "-s",
+        f"image:{me}",
+        "--source-option",
+        "views=false",
+        "-d",
+        str(me),
+        "-o",
+        str(tmp_path / "o.png"),
+    ]
+    assert main(words) == WRONG_INPUT
+    assert "is left without 'me'" in capsys.readouterr().err
+    assert not (tmp_path / "o.png").exists()
+    assert main([*words, "--subject", "somebody"]) == DONE

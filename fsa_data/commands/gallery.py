@@ -39,8 +39,9 @@ def _run(options: argparse.Namespace) -> int:
     from fsa_data.sources import load_source
     from fsa_data.worker.gallery import draw_gallery
 
+    source = load_source(options.source, pairs(options.source_option))
     report = draw_gallery(
-        load_source(options.source, pairs(options.source_option)),
+        source,
         options.out,
         people=options.people,
         photos=options.photos,
@@ -49,8 +50,10 @@ def _run(options: argparse.Namespace) -> int:
         seed=options.seed,
         overwrite=options.overwrite,
     )
+    found = sum(report.people.values())
     print(
-        f"{options.out}: {len(report.people)} people, {sum(report.people.values())} faces; {report.shown} people shown"
+        f"{options.out}: {len(report.people)} people, {found} faces in {len(source.photos)} photos and views; "
+        f"{report.shown} people shown"
     )
     if options.target is not None:
         _print_chosen(report)

@@ -19,7 +19,7 @@ DONE, FAILURES = 0, 1
 
 
 def pairs(given: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` words as a dictionary; values are JSON where they can be, text otherwise.
+    """``KEY=VALUE`` words as a dictionary; values are JSON where they can be, lists ``[a,b]``, or text.
 
     Raises:
         ConfigError: a word without ``=``.
@@ -29,11 +29,19 @@ def pairs(given: Sequence[str]) -> dict[str, Any]:
         key, equals, value = word.partition("=")
         if not equals:
             raise ConfigError(f"An option is written KEY=VALUE, got {word!r}.")
-        try:
-            found[key] = json.loads(value)
-        except json.JSONDecodeError:
-            found[key] = value
+        found[key] = _value(value)
     return found
+
+
+def _value(word: str) -> Any:
+    """JSON, a list ``[a,b]`` of such words, or else the word itself."""
+    try:
+        return json.loads(word)
+    except json.JSONDecodeError:
+        pass
+    if word.startswith("[") and word.endswith("]"):
+        return [_value(each.strip()) for each in word[1:-1].split(",") if each.strip()]
+    return word
 
 
 def add_frames(command: Any, required: bool = True) -> None:

@@ -75,9 +75,15 @@ def merge_options(
         return paste_options(values)
     known = {field.name for field in fields(MergeOptions)}
     if strange := sorted(set(values) - known):
+        pasting = [name for name in strange if name in {field.name for field in fields(PasteOptions)}]
+        if pasting:
+            raise ConfigError(
+                f"merge.{pasting[0]} belongs to DeepFaceLab's way of putting faces back; choose that as well, with "
+                "merge.preset=deepfacelab, a merge.mode, or a merge.colour by name."
+            )
         raise ConfigError(
-            f"merge has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}; beside a mode, a "
-            "preset or a colour by name also those of PasteOptions."
+            f"merge has no option {', '.join(map(repr, strange))}. Known: {', '.join(sorted(known))}; with a mode, a "
+            "preset or a colour by name also those of DeepFaceLab's way (docs/merging.md)."
         )
     return replace(own or MergeOptions(), **values)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fsa_data.errors import ConfigError, SourceError, UnknownNameError
@@ -62,7 +62,7 @@ class PhotoSource:
     """
 
     name: str
-    photos: tuple[Photo, ...]
+    photos: tuple[Photo, ...] = field(repr=False)
 
 
 def load_source(spec: str | Sequence[str] | Source, options: Mapping[str, Any] | None = None) -> Source:

@@ -104,10 +104,10 @@ def clips_of_paths(paths: Sequence[Path]) -> list[Clip]:
         if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
             pictures = list_pictures(path)
             refs = [(picture.name, FrameRef(str(picture))) for picture in pictures]
-            clips.append(Clip(str(path), "", partial(_read_refs, refs)))
+            clips.append(Clip(str(path), path.stem, partial(_read_refs, refs)))
         else:
             describe_video(path)
-            clips.append(Clip(str(path), "", partial(_read_video, path)))
+            clips.append(Clip(str(path), path.stem, partial(_read_video, path)))
     return clips
 
 

@@ -106,7 +106,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     ]
     assert main(words) == DONE
     told = capsys.readouterr().out
-    assert "out/sheet.png: 3 people, 18 faces; 3 people shown" in told
+    assert "out/sheet.png: 3 people, 18 faces in 18 photos and views; 3 people shown" in told
     assert ": 1 faces from 1 photos, pose off by" in told
     assert main(words) == WRONG_INPUT
     assert "is there already" in capsys.readouterr().err
