@@ -248,7 +248,7 @@ def test_fingerprint_covers_options_and_merging():
         ("mesh_warp", {"tone": "far"}, None, ConfigError, "tone must be 'near' or 'any', got 'far'"),
         ("mesh_warp", {"min_size_px": -1}, None, ConfigError, "min_size_px must be at least 0, got -1"),
         ("mesh_warp", {"min_size_px": "big"}, None, ConfigError, "min_size_px must be at least 0, got 'big'"),
-        ("mesh_warp", None, {"blur": 1}, ConfigError, "merge has no option 'blur'"),
+        ("mesh_warp", None, {"blur": 1}, ConfigError, "merge.blur belongs to DeepFaceLab's way"),
     ],
 )
 def test_what_cannot_be_an_engine(spec, options, merge, error, message):
