@@ -38,10 +38,9 @@ def _value(word: str) -> Any:
     try:
         return json.loads(word)
     except json.JSONDecodeError:
-        pass
-    if word.startswith("[") and word.endswith("]"):
-        return [_value(each.strip()) for each in word[1:-1].split(",") if each.strip()]
-    return word
+        if word.startswith("[") and word.endswith("]"):
+            return [_value(each.strip()) for each in word[1:-1].split(",") if each.strip()]
+        return word
 
 
 def add_frames(command: Any, required: bool = True) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from fsa_data import mesh
-from fsa_data.errors import BadImageError, ConfigError, NoViewError
+from fsa_data.errors import BadImageError, ConfigError, MissingWeightsError, NoViewError
 from fsa_data.faces import face_size_px, load_landmarker
 from fsa_data.mesh.coloured import ColouredMesh
 from fsa_data.recon import blender, embedded, render
@@ -120,6 +121,8 @@ def _maker(options: ViewOptions) -> dict[str, Any]:
     files = {}
     if options.recon == "deep3d":
         files = {name: file_sha256(users_file(name)) for name in ("deep3d_network", "deep3d_model")}
+        with suppress(MissingWeightsError):  # it may be absent, but moves the crop where it is there
+            files["deep3d_alignment"] = file_sha256(users_file("deep3d_alignment"))
     return {
         "view": VERSION,
         "recon": options.recon,
