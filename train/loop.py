@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from fsa_data.datasets import Audit, DeepfakeAugmentedMaskDAR, FrameView, TestView
-from fsa_data.errors import ConfigError, failure_lines
+from fsa_data.errors import ConfigError
 from fsa_data.evaluate import (
     FAKE,
     REAL,
@@ -42,12 +42,12 @@ from fsa_data.evaluate import (
     write_report,
 )
 from fsa_data.frames import LabelledFrames
-from fsa_data.paths import cache_dir
 from fsa_data.worker import person_of
 from train.augment import Strength
 from train.conditions import maskdar_frames, needed_frames, of_condition, or_any, simdrive_frames
 from train.config import Config, CrossValidation, Data
 from train.datamodule import FoldData
+from train.fakes import Fakes
 from train.gallery import draw_pairs
 from train.hardware import (
     KeepCheckpoint,
@@ -87,7 +87,8 @@ class _Run:
     config: Config
     directory: Path
     accelerator: str
-    dataset: DeepfakeAugmentedMaskDAR
+    fakes: Fakes
+    frames: LabelledFrames
     pool: PixelPool
 
 
@@ -167,11 +168,11 @@ def _needed(key: str, value: str | None) -> str:
 def _train_all(
     config: Config, directory: Path, accelerator: str, frames: LabelledFrames, folds: list[Fold], start: float
 ) -> Outcome:
-    dataset, swapping, failed = _dataset(config, frames)
-    capacity = len(frames) * (1 + config.fakes_per_frame)
-    run = _Run(
-        config, directory, accelerator, dataset, PixelPool(config.fit.image_size, config.fit.crop, capacity, directory)
-    )
+    fakes = Fakes(config, frames, folds)
+    engines = len({id(fakes.of(fold)) for fold in folds})
+    capacity = len(frames) * (1 + config.fakes_per_frame * engines)
+    pool = PixelPool(config.fit.image_size, config.fit.crop, capacity, directory)
+    run = _Run(config, directory, accelerator, fakes, frames, pool)
     rows = [_fold_rows(run, fold) for fold in folds]
     done = []
     with tqdm(total=sum(fold.epochs for fold in rows), unit="epoch", disable=None) as bar:
@@ -179,51 +180,21 @@ def _train_all(
             done.append(_one_fold(run, fold, bar))
     timing = {
         "total_s": round(time.monotonic() - start, 3),
-        "swaps": swapping,
+        "swaps": {"made": fakes.made, "reused": fakes.reused, "seconds": round(fakes.seconds, 3)},
         "device": accelerator,
         "threads": torch.get_num_threads(),
     }
     results = _write(run, rows, done, timing)
     failures = {key: n for key, n in results["coverage"]["by_reason"].items() if key in _FAILURES}
-    return Outcome(results, failures or ({"failed": failed} if failed else {}))
-
-
-def _dataset(config: Config, frames: LabelledFrames) -> tuple[DeepfakeAugmentedMaskDAR, dict[str, Any], int]:
-    """The data set with its swaps made, what making them took, and how many frames failed."""
-    make = config.on_miss == "materialise"
-    size = config.working_size
-    dataset = DeepfakeAugmentedMaskDAR(
-        frames,
-        setup=config.setup.name,  # type: ignore[arg-type]  # checked by the data set
-        source=config.source,
-        source_options=config.source_options,
-        engine=config.engine,
-        engine_options=config.engine_options,
-        merge=config.merge or None,
-        store=Path(config.store) if config.store else cache_dir() / "swaps",
-        fakes_per_frame=config.fakes_per_frame,
-        working_size=(int(size[0]), int(size[1])) if isinstance(size, list) else size,
-        seed=config.seed,
-        on_miss="skip" if make else config.on_miss,  # type: ignore[arg-type]  # checked by the data set
-        unswappable=config.unswappable,  # type: ignore[arg-type]  # checked by the data set
-        identity_map=config.identity_map,
-    )
-    if not make:
-        return dataset, {}, 0
-    report = dataset.materialise(progress=True, workers=config.executor.workers)
-    for line in failure_lines(report.failures):
-        tqdm.write(line, file=sys.stderr)
-    took = {"made": report.made, "reused": report.reused, "seconds": round(report.seconds, 3)}
-    return dataset, took, len(report.failures)
+    return Outcome(results, failures or ({"failed": fakes.failed} if fakes.failed else {}))
 
 
 def _fold_rows(run: _Run, fold: Fold) -> _FoldRows:
     data = run.config.data
-    train, test, audit = run.dataset.split(
-        fold.test_subjects, or_any(data.train_condition), or_any(data.test_condition)
-    )
+    dataset = run.fakes.of(fold)
+    train, test, audit = dataset.split(fold.test_subjects, or_any(data.train_condition), or_any(data.test_condition))
     fake = None if run.config.setup.name == "real_only" else test.fake
-    real_rows = _real_rows(run.dataset, audit, data.train_condition)
+    real_rows = _real_rows(dataset, audit, data.train_condition)
     fit = run.config.fit
     # More epochs on small data; the same number in every setup.
     epochs = max(fit.epochs, math.ceil(fit.min_steps / steps_per_epoch(real_rows, fit.batch_size)))
@@ -265,7 +236,7 @@ def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[Fold
         seed=tuple(seed),
     )
     steps = data.steps_per_epoch * rows.epochs
-    model = _classifier(run.config, run.dataset.frames.labels.mirror_index, steps, seed)
+    model = _classifier(run.config, run.frames.labels.mirror_index, steps, seed)
     checkpoint = checkpoint_of(folder)
 
     def tell(epochs: int, loss: float) -> None:
@@ -347,9 +318,9 @@ def _write(
         model=config.model.name,
         cv=conditioned(config.cv.name, "train", or_any(config.data.train_condition)),
         seed=config.seed,
-        label_map_hash=run.dataset.frames.labels.hash,
+        label_map_hash=run.frames.labels.hash,
     )
-    results = summarise(facts, [fold for fold, _ in done], table, run.dataset.coverage(), timing)
+    results = summarise(facts, [fold for fold, _ in done], table, run.fakes.coverage(), timing)
     write_predictions(directory / "predictions.csv", table)
     write_json(directory / "results.json", results)
     pairs = [(fold.test, fold.fake) for fold in rows if fold.fake is not None]

@@ -215,7 +215,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         test = self._test_view(names, test_condition)
         fakes = int(train.is_fake.sum())
         people = tuple(sorted({person_of(name, self.identities) for name in names}))
-        return train, test, Audit(names, people, len(train) - fakes, fakes, len(test), excluded_rows(self, why))
+        seen = tuple(sorted(self.trained_on)) if fakes else ()
+        return train, test, Audit(names, people, len(train) - fakes, fakes, len(test), excluded_rows(self, why), seen)
 
     def fakes(self, subjects: Sequence[str] | None = None) -> FrameView:
         """Every fake (of some subjects), whatever the setup; made now if it is missing and may be made.

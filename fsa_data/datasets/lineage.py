@@ -76,6 +76,7 @@ class Audit:
         n_train_fake: fakes left for training.
         n_test: real rows of the test subjects.
         excluded: every row kept out of training, with the reason.
+        trained_on: everybody the weights behind the fakes have seen; empty where there are no fakes to train on.
         violations: training rows that carry a test subject after all; 0, or the split would not exist.
     """
 
@@ -85,6 +86,7 @@ class Audit:
     n_train_fake: int
     n_test: int
     excluded: tuple[Excluded, ...]
+    trained_on: tuple[str, ...] = ()
     violations: int = 0
 
     @property

@@ -2,6 +2,7 @@
 
 from fsa_data.worker.clip import ClipReport, swap_clip
 from fsa_data.worker.export import ExportReport, export_frames
+from fsa_data.worker.fold_engine import fold_engine
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
@@ -29,6 +30,7 @@ __all__ = [
     "clips_of_frames",
     "clips_of_paths",
     "export_frames",
+    "fold_engine",
     "load_flows",
     "load_identity_map",
     "materialise",

@@ -114,6 +114,28 @@ def target_faces(
     return _gathered(_of_clip(clip, landmarker, every, progress), name, preset, f"The target {clip.name}")
 
 
+def people_faces(clips: list[Clip], preset: Preset, landmarker: Landmarker, progress: bool = False) -> TrainingFaces:
+    """Faces of several targets together, of each frame the largest.
+
+    Args:
+        clips: one or more of each person, named by :attr:`~fsa_data.worker.Clip.subject`.
+        preset: what is trained.
+        landmarker: finds them.
+        progress: show bars on stderr if that is a terminal.
+
+    Raises:
+        SourceError: fewer than :data:`FEWEST` faces in all.
+    """
+    parts: list[FaceTensors] = []
+    dropped: Counter[str] = Counter()
+    for clip in clips:
+        some, lost = _parts(_of_clip(clip, landmarker, 1, progress), clip.subject, preset)
+        parts += some
+        dropped += lost
+    names = ", ".join(clip.subject for clip in clips)
+    return _enough(parts, dropped, names, "These targets")
+
+
 def _of_photos(photos: list[Photo], landmarker: Landmarker, progress: bool) -> Found:
     for photo in tqdm(photos, desc="source", unit="photo", disable=None if progress else True):
         face = find_face(photo, landmarker)
@@ -137,6 +159,11 @@ def _of_clip(clip: Clip, landmarker: Landmarker, every: int, progress: bool) -> 
 
 
 def _gathered(found: Found, name: str, preset: Preset, what: str) -> TrainingFaces:
+    return _enough(*_parts(found, name, preset), name, what)
+
+
+def _parts(found: Found, name: str, preset: Preset) -> tuple[list[FaceTensors], Counter[str]]:
+    """The faces of one person, some at a time, and how many pictures are left out for what reason."""
     parts: list[FaceTensors] = []
     some: list[tuple[Image, Face]] = []
     dropped: Counter[str] = Counter()
@@ -150,6 +177,10 @@ def _gathered(found: Found, name: str, preset: Preset, what: str) -> TrainingFac
             some.clear()
     if some:
         parts.append(_aligned(some, name, preset))
+    return parts, dropped
+
+
+def _enough(parts: list[FaceTensors], dropped: Counter[str], name: str, what: str) -> TrainingFaces:
     count = sum(map(len, parts))
     if count < FEWEST:
         listed = "; ".join(f"{number} x {reason}" for reason, number in dropped.most_common(5))
@@ -176,4 +207,5 @@ def _joined(parts: list[FaceTensors]) -> FaceTensors:
         masks=torch.cat([part.masks for part in parts]),
         eyes_mouth=torch.cat([part.eyes_mouth for part in parts]),
         yaw_deg=torch.cat([part.yaw_deg for part in parts]),
+        identities=frozenset().union(*(part.identities for part in parts)),
     )

@@ -23,7 +23,6 @@ from fsa_data.merge import PasteOptions, Prediction, find_showing, merge_fingerp
 from fsa_data.types import Face, FaceReference, Floats, Image, Json, Reason, SourceFace, Swap
 
 if TYPE_CHECKING:
-    from fsa_data.engines.autoencoder.snapshot import State
     from fsa_data.nets.saehd import SAEHD
 
 ALGORITHM_VERSION = 1
@@ -61,11 +60,14 @@ class AutoencoderEngine:
 
         self.options, self.merge = options or Limits(), merge
         self.snapshot, self.device = find_snapshot(folder), device
-        self.state: State = read_state(self.snapshot)
-        found = self.state.preset.network
+        state = read_state(self.snapshot)
+        # not the state itself: it holds tensors, and an engine is sent to other processes
+        self.preset, self.source, self.iteration = state.preset, state.source, state.iteration
+        self.identities = state.identities
+        found = self.preset.network
         if found != network:
             raise WrongWeightsError(f"{self.snapshot} holds a {found}, not a {network}: say {found}:{folder}.")
-        if not self.state.source:
+        if not self.source:
             raise WrongWeightsError(
                 f"{self.snapshot} is only pretrained and has no face of its own. Train on from it (init_from)."
             )
@@ -81,9 +83,9 @@ class AutoencoderEngine:
         from fsa_data.engines.autoencoder.snapshot import weights_digest
 
         return {
-            "engine": self.state.preset.network,
+            "engine": self.preset.network,
             "version": ALGORITHM_VERSION,
-            "architecture": dict(self.state.preset.architecture),
+            "architecture": dict(self.preset.architecture),
             "weights": weights_digest(self.snapshot),
             "options": asdict(self.options),
             "merge": merge_fingerprint(self.merge),
@@ -97,7 +99,7 @@ class AutoencoderEngine:
     @property
     def trained_on(self) -> frozenset[str]:
         """Everybody the weights have ever seen, earlier trainings included."""
-        return self.state.identities
+        return self.identities
 
     def swap(
         self,
@@ -110,16 +112,16 @@ class AutoencoderEngine:
         """See :meth:`fsa_data.types.SwapEngine.swap`; declines with ``no_donor`` if its own source is not offered."""
         if (reason := self.options.reason(frame, target)) is not None:
             return Swap(reason)
-        if self.state.source not in {donor.identity for donor in donors}:
-            return Swap(Reason.NO_DONOR, notes={"trained_for": self.state.source})
-        preset = self.state.preset
+        if self.source not in {donor.identity for donor in donors}:
+            return Swap(Reason.NO_DONOR, notes={"trained_for": self.source})
+        preset = self.preset
         size = preset.resolution
         matrix = face_matrix(target.points_px, preset.face_type, size)
         face, mask, target_mask = self.predict(warp(frame, matrix, size, size, edge=True))
         predicted = Prediction(face, matrix, mask, target_mask)
         showing = find_showing(frame, target, reference) if self.merge.occluders else None
-        notes = {"iteration": self.state.iteration}
-        return put_back(frame, target, predicted, self.merge, params, self.state.source, showing, notes=notes)
+        notes = {"iteration": self.iteration}
+        return put_back(frame, target, predicted, self.merge, params, self.source, showing, notes=notes)
 
     def predict(self, picture: Image) -> tuple[Image, Floats, Floats]:
         """The source in the target's place.
@@ -151,7 +153,7 @@ class AutoencoderEngine:
             from fsa_data.engines.autoencoder.train import pick_device
 
             with torch.device("meta"):
-                net = self.state.preset.build()
+                net = self.preset.build()
             given = read_tensors(self.snapshot)
             weights = {key.removeprefix("net."): value for key, value in given.items() if key.startswith("net.")}
             try:
