@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fsa_data
-from fsa_data.commands import cache, faces, gallery, materialise, score, train_engine
+from fsa_data.commands import cache, faces, gallery, materialise, score, train_engine, train_xseg
 from fsa_data.commands.words import DONE, FAILURES, add_swapping, listed, pairs, print_failures
 from fsa_data.errors import (
     ConfigError,
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     gallery.add(commands)
     score.add(commands)
     train_engine.add(commands)
+    train_xseg.add(commands)
     cache.add(commands)
     compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")

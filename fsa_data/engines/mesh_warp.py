@@ -9,7 +9,7 @@ carries the label. Colours follow the target (:mod:`fsa_data.merge`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from fsa_data.engines.donors import Choice, Looks, PanelCache, Tone, choose_donor
 from fsa_data.engines.drawing import Canvas, draw, read_canvas
@@ -55,15 +55,13 @@ class MeshWarp:
         ConfigError: a mask mode that needs a segmentation network.
     """
 
-    trained_on: frozenset[str] = frozenset()
-
     def __init__(
         self, options: MeshWarpOptions | None = None, merge: MergeOptions | PasteOptions | None = None
     ) -> None:
         self.options = options or MeshWarpOptions()
         self.merge = merge or MergeOptions()
         if isinstance(self.merge, PasteOptions) and self.merge.mask_mode >= NEEDS_XSEG:
-            needed(self.merge, None)
+            needed(self.merge, self.options.segmenter)
         self._texture = TextureCache(self.merge.occluders)
         self._panel = PanelCache()
 
@@ -73,9 +71,15 @@ class MeshWarp:
         return {
             "engine": "mesh_warp",
             "version": ALGORITHM_VERSION,
-            "options": asdict(self.options),
+            "options": self.options.fingerprint,
             "merge": merge_fingerprint(self.merge),
         }
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Nobody, unless an XSeg model is used."""
+        segmenter = self.options.segmenter
+        return frozenset() if segmenter is None else segmenter.identities
 
     @property
     def uses_reference(self) -> bool:
@@ -106,7 +110,7 @@ class MeshWarp:
         if isinstance(self.merge, PasteOptions):
             predicted, seen = drawn_prediction(frame, canvas, texture)
             identity = choice.donor.identity
-            return put_back(frame, target, predicted, self.merge, params, identity, seen, notes=notes)
+            return put_back(frame, target, predicted, self.merge, params, identity, seen, self.options.segmenter, notes)
         patch = draw(canvas, texture, self.merge)
         return Swap(Reason.SWAPPED, choice.donor.identity, canvas.box, patch, notes)
 

@@ -126,7 +126,7 @@ def needed(options: PasteOptions, segment: Segment | None) -> Segment:
     if segment is None:
         raise ConfigError(
             f"merge.mask_mode={options.mask_mode} ({MASK_MODES[options.mask_mode]}) needs an XSeg model, and this "
-            "engine has none: choose a mask mode of 0..5, or an engine that brings one."
+            "engine has none: choose a mask mode of 0..5, or give one by the engine option xseg=FILE (fsa train-xseg)."
         )
     return segment
 

@@ -236,7 +236,7 @@ def test_fingerprint_covers_options_and_merging():
     for options, merge in (({"max_yaw_deg": 50}, None), ({"tone": "any"}, None), (None, {"feather": 0.2})):
         assert load_engine("mesh_warp", options, merge).fingerprint != base
     assert load_engine("mesh_warp", {}, {}).fingerprint == base
-    assert MeshWarp.trained_on == frozenset()
+    assert MeshWarp().trained_on == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ from fsa_data.engines.put_back import put_back
 from fsa_data.errors import WrongWeightsError
 from fsa_data.faces.align import face_matrix, warp
 from fsa_data.merge import PasteOptions, Prediction, find_showing, merge_fingerprint
+from fsa_data.merge.paste_masks import needed
+from fsa_data.merge.paste_options import NEEDS_XSEG
 from fsa_data.types import Face, FaceReference, Floats, Image, Json, Reason, SourceFace, Swap
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class AutoencoderEngine:
             raise WrongWeightsError(
                 f"{self.snapshot} is only pretrained and has no face of its own. Train on from it (init_from)."
             )
+        if merge.mask_mode >= NEEDS_XSEG:
+            needed(merge, self.options.segmenter)
         self._net: SAEHD | None = None
         self._pid = -1
 
@@ -87,7 +90,7 @@ class AutoencoderEngine:
             "version": ALGORITHM_VERSION,
             "architecture": dict(self.preset.architecture),
             "weights": weights_digest(self.snapshot),
-            "options": asdict(self.options),
+            "options": self.options.fingerprint,
             "merge": merge_fingerprint(self.merge),
         }
 
@@ -99,7 +102,8 @@ class AutoencoderEngine:
     @property
     def trained_on(self) -> frozenset[str]:
         """Everybody the weights have ever seen, earlier trainings included."""
-        return self.identities
+        segmenter = self.options.segmenter
+        return self.identities | (segmenter.identities if segmenter is not None else frozenset())
 
     def swap(
         self,
@@ -121,7 +125,8 @@ class AutoencoderEngine:
         predicted = Prediction(face, matrix, mask, target_mask)
         showing = find_showing(frame, target, reference) if self.merge.occluders else None
         notes = {"iteration": self.iteration}
-        return put_back(frame, target, predicted, self.merge, params, self.source, showing, notes=notes)
+        segmenter = self.options.segmenter
+        return put_back(frame, target, predicted, self.merge, params, self.source, showing, segmenter, notes)
 
     def predict(self, picture: Image) -> tuple[Image, Floats, Floats]:
         """The source in the target's place.
