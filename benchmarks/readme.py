@@ -1,9 +1,9 @@
-"""Make what the README and docs/score.md show: the contact sheet, the demo's table, what swaps and views keep and cost.
+"""Make what the README and docs/ show: the contact sheet, the demo's table, what swaps, views and engines keep and cost.
 
 python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
-`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows and occluders (and, as
+`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines and occluders (and, as
 masked.json, `benchmarks.occluders --condition masked`). What has not been measured is left as it is.
 """
 
@@ -148,6 +148,26 @@ def flows_table(figures: Path) -> str:
     return "\n".join(lines)
 
 
+def engines_table(figures: Path) -> str:
+    """What engines cost and keep, as a Markdown table."""
+    found = _load(figures / "engines.json")
+    lines = [
+        "| engine | training | ms per swap | pose | expression | found again | nearer to the source than to the target |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, one in found["engines"].items():
+        learnt = one.get("training")
+        cost = f"{learnt['iterations']} steps, {learnt['minutes']:.0f} min" if learnt else "none"
+        errors = f"{one['pose_error_deg']:.1f}° | {one['expression_error']:.4f}"
+        shares = f"{one['found_again']:.0%} | {one['nearer_to_source']:.0%}"
+        lines.append(f"| `{name}` | {cost} | {one['ms_per_swap']:.1f} | {errors} | {shares} |")
+    machine = found["machine"]
+    return "\n".join(
+        [*lines, "", f"{found['frames']} frames of one procedural person; training on 2 cores, a swap on one."]
+        + [f"Measured on {machine['processor']}, no GPU."]
+    )
+
+
 def _load(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -172,6 +192,7 @@ def main() -> None:
         ("kept", kept_table, options.figures, "README.md"),
         ("speed", speed_table, options.figures, "README.md"),
         ("flows", flows_table, options.figures, "docs/score.md"),
+        ("engines", engines_table, options.figures, "docs/engines.md"),
     ):
         try:
             put(name, make(folder), page)

@@ -12,7 +12,6 @@ from fsa_data.engines.drawing import Canvas, draw_face, shares_showing
 from fsa_data.engines.texture import Texture
 from fsa_data.merge import (
     MergeOptions,
-    Moments,
     PasteOptions,
     Prediction,
     Showing,
@@ -79,8 +78,7 @@ def put_back(
         predicted: the new face.
         merge: how it is put back.
         params: of the swap. ``motion_px``, two numbers, is how far the face has moved since the frame before (for
-            motion blur); ``moments``, :func:`moments_json`, replaces the measured colours of a linear transfer;
-            ``colour`` takes the place of the choice that ``auto`` would make, so that a clip keeps to one.
+            motion blur); ``colour`` takes the place of the choice that ``auto`` would make: a clip keeps to one.
         identity: whose face it is.
         showing: what must stay of the target.
         segment: the segmentation network, if the engine has one.
@@ -92,21 +90,9 @@ def put_back(
     if merge.colour == "auto" and "colour" in params:
         merge = replace(merge, colour=params["colour"])
     moved = params.get("motion_px", (0.0, 0.0))
-    given = moments_of(params["moments"]) if "moments" in params else None
     motion = float(moved[0]), float(moved[1])
-    pasted = paste_face(frame, target, predicted, merge, showing, segment, motion, given)
+    pasted = paste_face(frame, target, predicted, merge, showing, segment, motion)
     if pasted is None:
         return Swap(Reason.TOO_SMALL, notes={**(notes or {}), "mask": "leaves nothing"})
     said: dict[str, Any] = {**(notes or {}), "colour": pasted.colour, **pasted.notes}
     return Swap(Reason.SWAPPED, identity, pasted.box, pasted.patch, said)
-
-
-def moments_json(own: Moments, goal: Moments) -> list[list[float]]:
-    """The colours of a face and of its goal as plain numbers: each mean, then covariance."""
-    return [[*each.mean.tolist(), *each.covariance.ravel().tolist()] for each in (own, goal)]
-
-
-def moments_of(given: list[list[float]]) -> tuple[Moments, Moments]:
-    """Inverse of :func:`moments_json`."""
-    own, goal = (Moments(np.array(each[:3]), np.array(each[3:]).reshape(3, 3)) for each in given)
-    return own, goal

@@ -144,7 +144,6 @@ def paste_face(
     showing: Showing | None = None,
     segment: Segment | None = None,
     motion_px: tuple[float, float] = (0.0, 0.0),
-    given: tuple[Moments, Moments] | None = None,
 ) -> Pasted | None:
     """Put a predicted face back; a pure function of its arguments.
 
@@ -156,7 +155,6 @@ def paste_face(
         showing: what must stay; None if everything may be replaced.
         segment: the segmentation network for mask modes 6 to 9.
         motion_px: how far the face has moved since the frame before, for motion blur.
-        given: moments to use in place of those measured, for a linear transfer (:func:`fsa_data.merge.linear`).
 
     Returns:
         None if the mask leaves less than a few pixels.
@@ -177,7 +175,7 @@ def paste_face(
     notes: Json = {}
     if name == "auto":
         name, notes = choose_colour(drawn, as_float(original), counts)
-    change = _Change(options, name, as_float(original), alpha, counts, square, given)
+    change = _Change(options, name, as_float(original), alpha, counts, square)
     if options.mode == "raw":
         return Pasted(whole, blend(original, as_eight_bit(drawn), alpha), alpha, "none", None, notes)
     if options.mode.startswith("seamless"):
@@ -289,7 +287,6 @@ class _Change:
         alpha: ``(h, w)`` share of the new face.
         counts: ``(h, w)`` what the mask covers and nothing lies in front of.
         square: ``(h, w)`` what the crop covers and nothing lies in front of.
-        given: moments to use.
         measured: moments that were measured.
     """
 
@@ -299,7 +296,6 @@ class _Change:
     alpha: Floats
     counts: Floats
     square: Floats
-    given: tuple[Moments, Moments] | None
     measured: tuple[Moments, Moments] | None = None
 
     @property
@@ -347,7 +343,7 @@ class _Change:
         if own is None or goal is None:
             return drawn
         self.measured = own, goal
-        return linear(name, drawn, *(self.given or self.measured))
+        return linear(name, drawn, *self.measured)
 
     def _pixels(self, drawn: Floats, masked: bool) -> tuple[Floats, Floats]:
         share = (self.counts if masked else self.square) >= 0.5

@@ -50,6 +50,7 @@ class Person:
         reference: how their face usually looks, if enough was seen of them.
         colour: their colours over time.
         transfer: the colour transfer that was chosen for them; empty if none was.
+        seen: the middle of their face in the frame before, in pixels.
     """
 
     seed: int
@@ -60,6 +61,13 @@ class Person:
     reference: FaceReference | None = None
     colour: ColourSmoother = field(default_factory=ColourSmoother)
     transfer: str = ""
+    seen: tuple[float, float] | None = None
+
+    def moved_px(self, face: Face) -> tuple[float, float]:
+        """How far the middle of the face has moved since this was asked before; nothing the first time."""
+        x, y = face.points_px[:, :2].mean(axis=0).tolist()
+        before, self.seen = self.seen, (x, y)
+        return (0.0, 0.0) if before is None else (x - before[0], y - before[1])
 
     def wear(self, identity: str) -> None:
         """Choose an identity for good."""
@@ -124,7 +132,8 @@ def swap_person(engine: SwapEngine, frame: Image, face: Face, person: Person, st
     if steady and person.poses is not None:
         person.photo = _nearest(face, person.donors, person.poses, person.photo)
         donors = (person.photo,)
-    swap = swap_face(engine, frame, face, donors, person.seed, person.reference, person.transfer)
+    moved = person.moved_px(face)
+    swap = swap_face(engine, frame, face, donors, person.seed, person.reference, person.transfer, moved)
     if swap.swapped and not person.identity:
         person.wear(swap.source_identity)
     if swap.swapped and not person.transfer:
@@ -140,11 +149,14 @@ def swap_face(
     seed: int,
     reference: FaceReference | None = None,
     transfer: str = "",
+    motion_px: tuple[float, float] = (0.0, 0.0),
 ) -> Swap:
     """One swap; an engine that fails on this frame is a reason like others, with the message in its notes."""
     params: dict[str, Any] = {"seed": seed, "slot": 0}
     if transfer:
         params["colour"] = transfer
+    if any(motion_px):
+        params["motion_px"] = list(motion_px)
     try:
         return engine.swap(frame, face, donors, params, reference)
     except HOPELESS:

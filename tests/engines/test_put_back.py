@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 
 from fsa_data.engines import MeshWarp, load_engine
-from fsa_data.engines.drawing import read_canvas
 from fsa_data.engines.load import ENGINES, Kind
 from fsa_data.engines.mesh_warp import MeshWarpOptions
-from fsa_data.engines.put_back import drawn_prediction, moments_json, moments_of
-from fsa_data.engines.texture import make_texture
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.faces import oval_mask
-from fsa_data.merge import MergeOptions, PasteOptions, find_showing, merge_options, paste_face
+from fsa_data.merge import MergeOptions, PasteOptions, find_showing, merge_options
 from fsa_data.merge.paste_options import THESIS
 from fsa_data.types import Reason, paste
 
@@ -69,24 +66,6 @@ def test_an_untransferred_face_has_the_donors_colours(driver, portraits):
     assert plain.box == moved.box
     tone = [each[hull].mean(axis=0) for each in (frame[moved.box.slices], plain.patch, moved.patch)]
     assert np.abs(tone[2] - tone[0]).max() < 0.3 * np.abs(tone[1] - tone[0]).max()
-
-
-def test_one_frames_colours_can_be_anothers(driver, portraits):
-    frame, face = driver
-    canvas = read_canvas(frame, face, None, occluders=True)
-    predicted, showing = drawn_prediction(frame, canvas, make_texture(portraits[0], True))
-    measured = paste_face(frame, face, predicted, THESIS, showing).moments
-    text = json.loads(json.dumps(moments_json(*measured)))
-    for one, other in zip(moments_of(text), measured, strict=True):
-        assert np.array_equal(one.mean, other.mean)
-        assert np.array_equal(one.covariance, other.covariance)
-    text[1][0] -= 25  # a darker goal
-    merge = {"preset": "thesis"}
-    plain, dark = (
-        load_engine("mesh_warp", merge=merge).swap(frame, face, portraits[:1], {**PARAMS, **more})
-        for more in ({}, {"moments": text})
-    )
-    assert dark.patch.mean() < plain.patch.mean() - 3
 
 
 def test_a_hand_in_front_stays(driver, portraits):

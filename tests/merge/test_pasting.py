@@ -272,16 +272,6 @@ def test_a_mask_that_leaves_nothing(frame, face, predicted):
     assert paste_face(frame, face, predicted, PasteOptions(erode=400)) is None
 
 
-def test_given_moments_replace_the_measured(frame, face, predicted):
-    plain = paste_face(frame, face, predicted, PasteOptions())
-    same = paste_face(frame, face, predicted, PasteOptions(), given=plain.moments)
-    assert np.array_equal(plain.patch, same.patch)
-    own, goal = plain.moments
-    darker = own, replace(goal, mean=goal.mean - [20, 0, 0])
-    other = paste_face(frame, face, predicted, PasteOptions(), given=darker)
-    assert other.patch.mean() < plain.patch.mean() - 10
-
-
 def test_degrading(frame, face, predicted):
     def roughness(**options):
         pasted = paste_face(frame, face, predicted, PasteOptions(colour="none", **options), motion_px=(8, 0))

@@ -36,3 +36,18 @@ def test_the_own_way_chooses_none(driver):
     person = wear.meet(load_engine("mesh_warp"), [wear.cut_out(frame, face)], donors, seed=0)
     assert person.identity
     assert person.transfer == ""
+
+
+def test_motion_blur_follows_the_face(driver):
+    """The first frame of a person is sharp; a frame after a jump is blurred along it, one at rest is not."""
+    frame, face = driver
+    engine = load_engine("mesh_warp", merge={"colour": "rct", "motion_blur": 100})
+    donors = find_faces(load_source("portraits").photos, load_landmarker())
+    person = wear.meet(engine, [wear.cut_out(frame, face)], donors, seed=0)
+    there = np.roll(frame, 12, axis=1)
+    still, rest = (wear.swap_person(engine, frame, face, person, steady=False) for _ in range(2))
+    moved = wear.swap_person(engine, there, face.moved(12, 0), person, steady=False)
+    assert np.array_equal(still.patch, rest.patch)
+    assert moved.patch.shape == still.patch.shape
+    across = [np.abs(np.diff(each.patch.astype(int), axis=1)).mean() for each in (still, moved)]
+    assert across[1] < 0.9 * across[0]
