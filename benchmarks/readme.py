@@ -1,10 +1,10 @@
-"""Make what the README and docs/ show: the contact sheet, the demo's table, what swaps, views and engines keep and cost.
+"""Make what the README and docs/ show: the contact sheet, the demo's table, what is kept and what it costs.
 
 python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
-`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines and occluders (and, as
-masked.json, `benchmarks.occluders --condition masked`). What has not been measured is left as it is.
+`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines, store and
+occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been measured is left as it is.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def engines_table(figures: Path) -> str:
     """What engines cost and keep, as a Markdown table."""
     found = _load(figures / "engines.json")
     lines = [
-        "| engine | training | ms per swap | pose | expression | found again | nearer to the source than to the target |",
+        "| engine | training | ms per swap | pose | expression | found again | nearer to source than target |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, one in found["engines"].items():
@@ -161,11 +161,8 @@ def engines_table(figures: Path) -> str:
         errors = f"{one['pose_error_deg']:.1f}° | {one['expression_error']:.4f}"
         shares = f"{one['found_again']:.0%} | {one['nearer_to_source']:.0%}"
         lines.append(f"| `{name}` | {cost} | {one['ms_per_swap']:.1f} | {errors} | {shares} |")
-    machine = found["machine"]
-    return "\n".join(
-        [*lines, "", f"{found['frames']} frames of one procedural person; training on 2 cores, a swap on one."]
-        + [f"Measured on {machine['processor']}, no GPU."]
-    )
+    where = f"{found['frames']} frames of one procedural person; training on 2 cores, a swap on one"
+    return "\n".join([*lines, "", f"{where} ({found['machine']['processor']}, no GPU)."])
 
 
 def _load(path: Path) -> dict:
