@@ -90,7 +90,8 @@ class Fakes:
             identity_map=config.identity_map,
         )
         if make:
-            report = dataset.materialise(progress=True, workers=config.executor.workers)
+            who = config.executor
+            report = dataset.materialise(True, who.workers, who.name)  # type: ignore[arg-type]  # checked by it
             for line in failure_lines(report.failures):
                 tqdm.write(line, file=sys.stderr)
             self.made += report.made

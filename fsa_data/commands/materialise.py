@@ -33,8 +33,9 @@ def add(commands: Any) -> None:
     many = command.add_argument_group("several machines, each a part, on one shared store or to be merged later")
     many.add_argument(
         "--executor",
-        choices=("local", "slice"),
-        help="slice: only this process' part, by --rank and --world or what SLURM or torchrun say (default: local)",
+        choices=("local", "slice", "ray"),
+        help="slice: only this process' part, by --rank and --world or what SLURM or torchrun say; ray: on the Ray "
+        "cluster of RAY_ADDRESS, or one started here (default: local)",
     )
     many.add_argument("--rank", type=int, metavar="R", help="which part, from 0 on")
     many.add_argument("--world", type=int, metavar="W", help="number of parts")
@@ -61,6 +62,7 @@ def _run(options: argparse.Namespace) -> int:
         max_failed=options.max_failed,
         rank=rank,
         world=world,
+        executor="ray" if options.executor == "ray" else "local",
     )
     part = f" (part {rank} of 0 .. {world - 1})" if world > 1 else ""
     print(
@@ -77,7 +79,7 @@ def part_of(options: argparse.Namespace) -> tuple[int, int]:
         ConfigError: only one of them, or none to be found.
     """
     given = options.rank, options.world
-    if options.executor == "local" and given != (None, None):
+    if options.executor in ("local", "ray") and given != (None, None):
         raise ConfigError("--rank and --world belong to --executor slice.")
     if options.executor != "slice" and given == (None, None):
         return 0, 1

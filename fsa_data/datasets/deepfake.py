@@ -167,14 +167,25 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         self._make_or_refuse(self.frames, self._recipe_of_rows, self._plan)
         self._take_rows()
 
-    def materialise(self, progress: bool = True, workers: int | Literal["auto"] = "auto") -> MaterialiseReport:
+    def materialise(
+        self,
+        progress: bool = True,
+        workers: int | Literal["auto"] = "auto",
+        executor: Literal["local", "ray"] = "local",
+    ) -> MaterialiseReport:
         """Make what is missing (and try again what failed), then take the new rows in.
+
+        Args:
+            progress: show a bar on stderr if that is a terminal.
+            workers: processes, or actors (see :func:`fsa_data.worker.materialise`).
+            executor: on this machine, or on a Ray cluster.
 
         Raises:
             StoreWriteError: the store cannot be written.
             TooManyFailedError: more than half of the frames fail; everything sealed is kept.
         """
-        report = materialise_plan(self.frames, self._recipe_of_rows, self._plan, self.store, How(workers, progress))
+        how = How(workers, progress, executor=executor)
+        report = materialise_plan(self.frames, self._recipe_of_rows, self._plan, self.store, how)
         self._take_rows()
         return report
 

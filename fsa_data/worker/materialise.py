@@ -79,6 +79,7 @@ def materialise(
     max_failed: float = 0.5,
     rank: int = 0,
     world: int = 1,
+    executor: Literal["local", "ray"] = "local",
 ) -> MaterialiseReport:
     """Make every swap of some frames that the store does not hold yet.
 
@@ -100,6 +101,8 @@ def materialise(
         rank: which part of the frames is made here, of ``world`` parts (see :class:`fsa_data.worker.tasks.How`).
         world: number of parts. They may be made at once on one shared store, or each in a store of its own; those
             are joined by :func:`fsa_data.store.merge_stores`.
+        executor: ``local``, or ``ray``: actors of a Ray cluster, ``workers`` of them (see
+            :mod:`fsa_data.worker.ray_pool`).
 
     Raises:
         DatasetNotFoundError: a frame's file is not there.
@@ -109,7 +112,7 @@ def materialise(
         WorkerDiedError: workers die before they begin, or when they seal.
     """
     started = time.perf_counter()
-    how = How(workers, progress, max_failed, rank, world)
+    how = How(workers, progress, max_failed, rank, world, executor)
     recipe = Recipe(
         source,
         engine,
@@ -165,7 +168,7 @@ def _do_all(
     with tqdm(total=len(tasks), desc=what, unit="frame", disable=None if how.progress else True) as bar:
         tally = _Tally(tasks, how.max_failed, bar.update)
         if tasks:
-            _do(tasks, recipe, planned, store, _processes(how.workers, len(tasks), recipe.engine), tally, donors)
+            _do(tasks, recipe, planned, store, how, tally, donors)
     return list(tally.done.values())
 
 
@@ -238,7 +241,7 @@ def _do(
     recipe: Recipe,
     planned: Plan,
     store: SwapStore,
-    processes: int,
+    how: How,
     report: Callable[[Done], None],
     donors: Sequence[SourceFace],
 ) -> None:
@@ -249,7 +252,12 @@ def _do(
         def make_kit() -> Kit:
             return _kit(recipe, planned, store, donors, any(task.slots for task in tasks))
 
-        if processes:
+        if how.executor == "ray":
+            from fsa_data.worker.ray_pool import run_on_ray
+
+            run_on_ray(None if how.workers == "auto" else how.workers, store, about, make_kit, tasks, report, writer)
+            return
+        if processes := _processes(how.workers, len(tasks), recipe.engine):
             run_in_processes(processes, store, about, make_kit, tasks, report, writer)
             return
         with _single_threaded():

@@ -1,29 +1,17 @@
-"""Worker processes at work: tasks handed out, answers taken, and whoever dies replaced.
-
-A worker that dies takes along what it had not sealed: that is done again. The frame that it worked on is tried once
-more by another one; if that dies, too, the frame is recorded as failed with the reason, and the run goes on.
-"""
+"""Worker processes of this machine at work: tasks handed out, answers taken, and whoever dies replaced."""
 
 from __future__ import annotations
 
 import contextlib
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from multiprocessing.connection import wait
 
-from fsa_data.errors import ConfigError, WorkerDiedError
+from fsa_data.errors import ConfigError
 from fsa_data.store import StoreWriter, SwapStore
-from fsa_data.types import Json, Reason, Swap
+from fsa_data.types import Json
+from fsa_data.worker.ledger import Ledger
 from fsa_data.worker.process import Worker
-from fsa_data.worker.work import Done, Kit, Task, unsealed
-
-CHUNK = 8
-"""Tasks handed over at once: few enough to share evenly, enough to hide the way there and back."""
-TRIES = 2
-"""A frame is given up when so many workers have died of it."""
-UNEXPLAINED = 3
-"""So many workers may die without having a frame in hand; then it is no frame's fault."""
+from fsa_data.worker.work import Done, Kit, Task
 
 
 def run_in_processes(
@@ -55,8 +43,8 @@ def run_in_processes(
     try:
         workers += (Worker() for _ in range(count))
         kit = make_kit()
-        _check_sendable(kit)
-        _Crew(workers, count, store, about, kit, tasks, report, writer).run()
+        check_sendable(kit)
+        _Crew(workers, store, about, kit, Ledger(tasks, count, store, report, writer)).run()
     finally:
         for worker in workers:
             with contextlib.suppress(OSError):
@@ -66,24 +54,10 @@ def run_in_processes(
 
 
 class _Crew:
-    """The workers of a run, and what is left for them. ``workers`` is the caller's list: it ends whoever is in it."""
+    """The workers of a run. ``workers`` is the caller's list: it ends whoever is in it."""
 
-    def __init__(
-        self,
-        workers: list[Worker],
-        count: int,
-        store: SwapStore,
-        about: Json,
-        kit: Kit,
-        tasks: Sequence[Task],
-        report: Callable[[Done], None],
-        writer: StoreWriter,
-    ) -> None:
-        self.workers, self.count, self.store, self.about, self.kit = workers, count, store, about, kit
-        self.waiting, self.report, self.writer = deque(tasks), report, writer
-        self.deaths: Counter[int] = Counter()
-        self.unexplained = 0
-        self.errors: dict[int, str] = {}
+    def __init__(self, workers: list[Worker], store: SwapStore, about: Json, kit: Kit, ledger: Ledger) -> None:
+        self.workers, self.store, self.about, self.kit, self.ledger = workers, store, about, kit, ledger
 
     def run(self) -> None:
         """Until nothing is left and everybody has sealed and ended."""
@@ -96,18 +70,14 @@ class _Crew:
 
     def _begin(self, worker: Worker) -> None:
         worker.set_up(self.store.path, self.about, self.kit)
-        worker.give(self._next())
-
-    def _next(self) -> list[Task]:
-        size = max(1, min(CHUNK, len(self.waiting) // (2 * self.count)))
-        return [self.waiting.popleft() for _ in range(min(size, len(self.waiting)))]
+        worker.give(self.ledger.take())
 
     def _hear(self, worker: Worker) -> None:
         said = worker.hear()
         if isinstance(said, Done):
-            self.report(replace(said, error=said.error or self.errors.get(said.index, "")))
+            self.ledger.done(said)
             if not worker.in_hand:
-                worker.give(self._next())
+                worker.give(self.ledger.take())
         elif said == "gone":
             self._replace(worker)
         elif said == "sealed":
@@ -115,46 +85,25 @@ class _Crew:
             worker.stop()
 
     def _replace(self, worker: Worker) -> None:
-        """Somebody died: give what is lost to a new worker, and do not let one frame take more than two along."""
         how = worker.how_it_died()
         self.workers.remove(worker)
-        lost = [*unsealed(worker.finished, self.store), *worker.in_hand]
+        doing = "sealed what it had done" if worker.ready else "got ready"
         if worker.ready and worker.in_hand:
-            lost.remove(worker.in_hand[0])
-            lost = [*self._again(worker.in_hand[0], how), *lost]
+            self.ledger.died(how, doing, worker.finished, worker.in_hand, worker.in_hand[0])
         else:
-            self.unexplained += 1
-            if self.unexplained > UNEXPLAINED:
-                doing = "sealed what it had done" if worker.ready else "got ready"
-                raise WorkerDiedError(
-                    f"{self.unexplained} worker processes died; the last one {how} while it {doing}. Everything sealed "
-                    "so far is kept; run the same command again to go on."
-                )
-        self.waiting.extendleft(reversed(lost))
-        if self.waiting:
+            self.ledger.waiting.extendleft(reversed(worker.in_hand))  # it had not begun with them
+            self.ledger.died(how, doing, worker.finished, (), None)
+        if self.ledger.waiting:
             self.workers.append(Worker())
             self._begin(self.workers[-1])
 
-    def _again(self, task: Task, how: str) -> list[Task]:
-        """What is still to be tried of a frame that a worker died of; the rest is recorded as failed."""
-        self.deaths[task.index] += 1
-        if self.deaths[task.index] < TRIES:
-            return [task]
-        error = f"WorkerDiedError: a worker process {how} while it worked on this frame, {TRIES} times"
-        for _, key in task.slots:
-            self.writer.put_swap(key, Swap(Reason.FAILED, notes={"error": error}), task.subject)
-        self.errors[task.index] = error
-        rest = [] if task.frame_kept else [replace(task, slots=(), look=False)]
-        if self.deaths[task.index] > TRIES and rest:  # even reading it kills
-            self.writer.put_failed_frame(task.frame_key, error, task.subject)
-            rest = []
-        self.writer.seal()
-        if not rest:
-            self.report(Done(task.index, False, False, error))
-        return rest
 
+def check_sendable(kit: Kit) -> None:
+    """Whether other processes can have it.
 
-def _check_sendable(kit: Kit) -> None:
+    Raises:
+        ConfigError: the engine or the landmarker is of a class that they cannot import.
+    """
     for thing in (kit.engine, kit.landmarker):
         if type(thing).__module__ == "__main__":
             raise ConfigError(

@@ -36,7 +36,7 @@ _START = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[2]); "
     "from fsa_data.worker.process import main; main()"
 )
-_SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 Word = Literal["ready", "sealed", "gone"]
 """Set up and about to begin; everything sealed and ended; ended without a word."""
 
@@ -64,7 +64,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _START, str(theirs.fileno()), json.dumps(path)],
                 pass_fds=[theirs.fileno()],
-                env=os.environ | _SINGLE_THREADED,
+                env=os.environ | SINGLE_THREADED,
                 stdin=subprocess.DEVNULL,
             )
         self.connection = Connection(ours.detach())

@@ -8,13 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fsa_data.errors import ConfigError
+from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.frames import LabelledFrames
 from fsa_data.store import SwapStore
 from fsa_data.store.keys import Keys, as_hex
 from fsa_data.worker.plan import Plan
 from fsa_data.worker.work import Task, unusable
 
+EXECUTORS = ("local", "ray")
 FEWEST = 20
 """Frames done before a run judges that too many of them fail."""
 
@@ -40,8 +41,13 @@ class How:
     max_failed: float = 0.5
     rank: int = 0
     world: int = 1
+    executor: Literal["local", "ray"] = "local"
 
     def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise UnknownNameError("executor", self.executor, EXECUTORS)
+        if self.executor == "ray" and self.workers == 0:
+            raise ConfigError("executor=ray works in actors: workers must be 'auto' or at least 1, got 0.")
         if self.workers != "auto" and (not isinstance(self.workers, int) or self.workers < 0):
             raise ConfigError(f"workers must be 'auto' or a number from 0 on, got {self.workers!r}.")
         if not 0 <= self.max_failed <= 1:

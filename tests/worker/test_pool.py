@@ -15,7 +15,7 @@ from fsa_data.store import SwapStore
 from fsa_data.store.keys import as_hex
 from fsa_data.types import Reason
 from fsa_data.worker import Recipe, plan
-from fsa_data.worker.pool import _Crew
+from fsa_data.worker.ledger import Ledger
 from fsa_data.worker.tasks import missing_tasks
 
 
@@ -109,11 +109,11 @@ def test_a_frame_that_cannot_even_be_read_is_recorded_as_such(frames, source, tm
     store, reported = SwapStore(tmp_path / "store"), []
     task = missing_tasks(frames, planned(frames, source), store, retry=True)[3]
     with store.writer() as writer:
-        crew = _Crew([], 1, store, {}, None, [task], reported.append, writer)
-        assert crew._again(task, "died") == [task]
-        (rest,) = crew._again(task, "died")
+        ledger = Ledger([task], 1, store, reported.append, writer)
+        assert ledger._again(task, "died") == [task]
+        (rest,) = ledger._again(task, "died")
         assert (rest.slots, rest.frame_key, reported) == ((), task.frame_key, [])
-        assert crew._again(rest, "died") == []
+        assert ledger._again(rest, "died") == []
     store.refresh()
     assert [done.index for done in reported] == [3]
     assert store.get_swap(task.slots[0][1]).reason is Reason.FAILED
