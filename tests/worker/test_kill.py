@@ -1,5 +1,6 @@
 """Runs that are killed at any moment: nothing that was sealed is lost, damaged or made again."""
 
+import contextlib
 import os
 import random
 import re
@@ -115,15 +116,18 @@ def read_back(store):
     return found
 
 
-def killed(process, store, pattern, delay_s):
-    """Wait until something new of this name lies in the store, then a little, and kill; whether it was in time."""
+def killed(process, store, pattern, delay_s, alone=False):
+    """Wait until something new of this name lies in the store, then a little, and kill; whether it was in time.
+
+    ``alone`` kills the parent only: its workers notice, seal what they have and end.
+    """
     before = {path.name for path in store.glob(pattern)} if store.exists() else set()
     while process.poll() is None and pattern != "*" and {path.name for path in store.glob(pattern)} <= before:
         time.sleep(0.001)
     try:
         process.wait(delay_s)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
         process.communicate()  # the pipes close when the last worker is gone
         return True
     return False
@@ -140,7 +144,7 @@ def check(store, job, before, capsys):
     return now
 
 
-def kill_often(job, folder, kills, capsys):
+def kill_often(job, folder, kills, capsys, alone=False):
     """Kill runs on one store until one gets through, then on the next one; what each kill left, and its store."""
     rng = random.Random(0)
     left = []
@@ -150,8 +154,8 @@ def kill_often(job, folder, kills, capsys):
             stage = SWAPPING if any(kind == "references" for kind, _ in rows) else LOOKING
             pattern = stage[len(left) % len(stage)]
             delay_s = rng.uniform(0, 5 if pattern == "*" else 0.002 if pattern.endswith(".tmp") else 0.2)
-            process = job.start(store, workers=2 * (len(left) % 2))
-            if not killed(process, store, pattern, delay_s):
+            process = job.start(store, workers=2 if alone else 2 * (len(left) % 2))
+            if not killed(process, store, pattern, delay_s, alone):
                 finish(store, job, rows, counts(process), capsys)
                 break
             rows = check(store, job, rows, capsys)
@@ -173,6 +177,56 @@ def test_three_kills(job, tmp_path, capsys):
     left = [rows for rows, _, _ in kill_often(job, tmp_path, 3, capsys)]
     assert any(0 < rows["frames"] < 30 for rows in left)
     assert any(rows["references"] for rows in left)
+
+
+def workers_of(process):
+    """Process ids of the workers of a run that lives."""
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        return [pid for pid in map(int, children) if b"worker.process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
+def kill_workers(job, store, kills, seed):
+    """Kill one worker after another during one run; how many were killed before it went through."""
+    rng, dead = random.Random(seed), set()
+    process = job.start(store, workers=2)
+    while len(dead) < kills and process.poll() is None:
+        if living := [pid for pid in workers_of(process) if pid not in dead]:
+            time.sleep(rng.uniform(0.5, 3))
+            victim = rng.choice(living)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                dead.add(victim)
+    said, wrong = process.communicate(timeout=300)
+    assert process.returncode == 0, (said, wrong)
+    return len(dead)
+
+
+def test_a_killed_parent(job, tmp_path, capsys):
+    assert len(kill_often(job, tmp_path, 1, capsys, alone=True)) == 1
+
+
+def test_a_killed_worker(job, tmp_path):
+    assert kill_workers(job, tmp_path / "store", 1, seed=0) == 1
+    assert read_back(tmp_path / "store") == read_back(job.hook / "whole")
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_parents(job, tmp_path, capsys):
+    assert len(kill_often(job, tmp_path, 20, capsys, alone=True)) == 20
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_workers(job, tmp_path):
+    total = 0
+    for number in range(40):
+        total += kill_workers(job, tmp_path / f"store{number}", 1 + number % 2, seed=number)
+        assert read_back(tmp_path / f"store{number}") == read_back(job.hook / "whole")
+        if total >= 20:
+            return
+    raise AssertionError(f"only {total} of 20 workers could be killed in time")
 
 
 @pytest.mark.slow
