@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
     how.add_argument(
         "--snapshot-every", type=int, default=1000, metavar="N", help="steps between snapshots (default: %(default)s)"
     )
+    how.add_argument("--tensorboard", action="store_true", help="losses for TensorBoard as well, in DIR/tensorboard")
     kept = "the last snapshot, if there is one, is kept, and the same command goes on from there"
     command.set_defaults(run=_run, interrupted=kept)
 
@@ -82,7 +83,12 @@ def _run(options: argparse.Namespace) -> int:
         options.seed,
         options.init_from,
         options.until,
-        TrainOptions(options.device, options.snapshot_every, progress=sys.stderr.isatty()),
+        TrainOptions(
+            options.device,
+            options.snapshot_every,
+            progress=sys.stderr.isatty(),
+            tensorboard=options.tensorboard,
+        ),
     )
     _print_report(options, preset, report, before)
     return DONE

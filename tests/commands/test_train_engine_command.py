@@ -166,3 +166,14 @@ def test_wrong_input_is_one_message_and_leaves_nothing(words, message, face_here
     assert message in told
     assert told.startswith("fsa: ")
     assert not (face_here / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of TensorBoard's reader
+def test_losses_for_tensorboard(place):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    out = place / "watched"
+    words = ["train-engine", *ONE, "-d", str(place / "driver"), "--preset", str(place / "small.json"), "-o", str(out)]
+    assert main([*words, "--tensorboard"]) == DONE
+    board = events.EventAccumulator(str(out / "tensorboard")).Reload()
+    assert set(board.Tags()["scalars"]) == {"loss/source", "loss/target"}
+    assert [event.step for event in board.Scalars("loss/source")] == [1, 2, 3]

@@ -124,7 +124,11 @@ def train(
     with locked(run.folder):
         run.start(init_from)
         with tqdm(total=end, initial=run.iteration, disable=not run.options.progress, unit="it") as line:
-            run.loop(line, end)
+            try:
+                run.loop(line, end)
+            finally:
+                if run.board is not None:
+                    run.board.close()
     return run.report()
 
 
@@ -255,7 +259,8 @@ class _Run:
             if not all(map(math.isfinite, pair)):
                 return at
             if self.board is not None:
-                self.board.add_scalars("loss", dict(zip(("source", "target"), pair, strict=True)), at)
+                for side, value in zip(("source", "target"), pair, strict=True):
+                    self.board.add_scalar(f"loss/{side}", value, at)
         self.history += [(round(a, 6), round(b, 6)) for a, b in values]
         line.set_postfix_str("loss source {:.3f}, target {:.3f}".format(*self.history[-1]), refresh=False)
         return None
