@@ -22,6 +22,7 @@ class Strength:
         light: greatest relative change of contrast; half of it is the greatest change of brightness.
         colour: the same for each colour channel by itself.
         mirror: share of mirrored frames, 0..1; only classes that may be mirrored, with their label.
+        randaugment: whether RandAugment changes them first (two operations of magnitude 9; none mirrors).
     """
 
     shift: float
@@ -29,6 +30,22 @@ class Strength:
     light: float
     colour: float
     mirror: float
+    randaugment: bool = False
+
+
+def randaugmented(frames: Tensor, seed: int) -> Tensor:
+    """Each frame of a batch changed by RandAugment (Cubuk et al., 2020), as torchvision draws it.
+
+    Args:
+        frames: ``(B, 3, H, W)`` uint8 RGB.
+        seed: of all that is drawn.
+    """
+    from torchvision.transforms import v2
+
+    change = v2.RandAugment(num_ops=2, magnitude=9)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return torch.stack([change(frame) for frame in frames])
 
 
 def draw_params(strength: Strength, batch: int, generator: torch.Generator) -> Params:

@@ -9,7 +9,10 @@ from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fsa_data.errors import ConfigError, UnknownNameError
 
-SETUPS = ("real_only", "fake_only", "hybrid")
+SETUPS = (
+    *("real_only", "fake_only", "hybrid"),
+    *("real_duplicated", "real_more", "face_blur", "face_cutout", "self_swap", "classical"),
+)
 DATA = ("simdrive", "maskdar", "csv", "state_farm")
 CV = ("loso", "group_kfold")
 BOTH = "both"
@@ -21,6 +24,7 @@ class Setup:
     """Which rows are trained on; tests are always on real frames."""
 
     name: str = MISSING
+    fakes_per_real: float | None = None
 
 
 @dataclass
@@ -120,6 +124,7 @@ class Config:
     merge: dict[str, Any] = field(default_factory=dict)
     store: str | None = None
     fakes_per_frame: int = MISSING
+    real_per_person: int | None = None
     working_size: Any = MISSING
     unswappable: str = MISSING
     on_miss: str = MISSING
@@ -188,6 +193,8 @@ def _check_numbers(config: Config) -> None:
         ("gallery", config.gallery, 0),
         ("score_frames", config.score_frames, 1),
         ("fakes_per_frame", config.fakes_per_frame, 1),
+        ("real_per_person", 1 if config.real_per_person is None else config.real_per_person, 1),
+        ("setup.fakes_per_real", 1 if config.setup.fakes_per_real is None else config.setup.fakes_per_real, 1e-9),
         ("trainer.threads", config.trainer.threads, 0),
         ("trainer.checkpoint_s", config.trainer.checkpoint_s, 0),
         ("executor.workers", 0 if workers == "auto" else workers, 0),

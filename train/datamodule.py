@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fsa_data.datasets import FrameView
 from fsa_data.datasets.lineage import check_fold
-from train.augment import Params, Strength, draw_params
+from train.augment import Params, Strength, draw_params, randaugmented
 from train.pixels import PixelPool
 from train.sampling import epoch_rows, steps_per_epoch, stream_seed
 
@@ -58,8 +58,10 @@ class EpochBatches(Dataset[Batch]):
         generator = torch.Generator().manual_seed(stream_seed(*self._seed, step))
         params = draw_params(self._strength, self._rows.shape[1], generator)
         rows = self._rows[step][self._share]
-        labels = torch.from_numpy(self._labels[rows])
-        return self._pool.batch(self._places[rows]), labels, {k: v[self._share] for k, v in params.items()}
+        labels, frames = torch.from_numpy(self._labels[rows]), self._pool.batch(self._places[rows])
+        if self._strength.randaugment:
+            frames = randaugmented(frames, stream_seed(*self._seed, step, self._share.start or 0))
+        return frames, labels, {k: v[self._share] for k, v in params.items()}
 
 
 class FoldData(LightningDataModule):

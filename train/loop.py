@@ -9,7 +9,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
@@ -43,6 +44,7 @@ from fsa_data.evaluate import (
 )
 from fsa_data.frames import LabelledFrames
 from fsa_data.worker import person_of
+from train.arms import ARMS, arm_rows, facts_of, in_arm, real_frames
 from train.augment import Strength
 from train.conditions import maskdar_frames, needed_frames, of_condition, or_any, simdrive_frames
 from train.config import Config, CrossValidation, Data
@@ -168,7 +170,7 @@ def _needed(key: str, value: str | None) -> str:
 def _train_all(
     config: Config, directory: Path, accelerator: str, frames: LabelledFrames, folds: list[Fold], start: float
 ) -> Outcome:
-    fakes = Fakes(config, frames, folds)
+    fakes = Fakes(in_arm(config), frames, folds)
     engines = len({id(fakes.of(fold)) for fold in folds})
     capacity = len(frames) * (1 + config.fakes_per_frame * engines)
     pool = PixelPool(config.fit.image_size, config.fit.crop, capacity, directory)
@@ -193,8 +195,12 @@ def _fold_rows(run: _Run, fold: Fold) -> _FoldRows:
     data = run.config.data
     dataset = run.fakes.of(fold)
     train, test, audit = dataset.split(fold.test_subjects, or_any(data.train_condition), or_any(data.test_condition))
-    fake = None if run.config.setup.name == "real_only" else test.fake
-    real_rows = _real_rows(dataset, audit, data.train_condition)
+    arm = ARMS[run.config.setup.name]
+    train = arm_rows(train, run.config, real_frames(run.frames, run.config, arm.more))
+    fakes = int(train.is_fake.sum())
+    audit = replace(audit, n_train_real=len(train) - fakes, n_train_fake=fakes)
+    fake = None if arm.rows == "real_only" else test.fake
+    real_rows = _real_rows(dataset, audit, data.train_condition, real_frames(run.frames, run.config))
     fit = run.config.fit
     # More epochs on small data; the same number in every setup.
     epochs = max(fit.epochs, math.ceil(fit.min_steps / steps_per_epoch(real_rows, fit.batch_size)))
@@ -232,7 +238,9 @@ def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[Fold
         run.pool,
         real_rows=rows.real_rows,
         batch_size=fit.batch_size,
-        strength=Strength(fit.shift, fit.scale, fit.light, fit.colour, fit.mirror),
+        strength=Strength(
+            fit.shift, fit.scale, fit.light, fit.colour, fit.mirror, ARMS[run.config.setup.name].randaugment
+        ),
         seed=tuple(seed),
     )
     steps = data.steps_per_epoch * rows.epochs
@@ -260,9 +268,9 @@ def _fit(run: _Run, rows: _FoldRows, folder: Path, bar: tqdm[Any]) -> tuple[Fold
     return facts, model, trainer.is_global_zero
 
 
-def _real_rows(dataset: DeepfakeAugmentedMaskDAR, audit: Audit, condition: str) -> int:
-    """Real frames of people who are not tested, in the condition trained on, whatever the setup trains on."""
-    subjects = dataset.frames.subject[of_condition(dataset.frames, condition)]
+def _real_rows(dataset: DeepfakeAugmentedMaskDAR, audit: Audit, condition: str, allowed: NDArray[np.bool_]) -> int:
+    """Real frames of people who are not tested, in the condition trained on, whatever the arm trains on."""
+    subjects = dataset.frames.subject[of_condition(dataset.frames, condition) & allowed]
     people = [person_of(subject, dataset.identities) for subject in subjects.tolist()]
     return sum(person not in audit.persons for person in people)
 
@@ -309,18 +317,19 @@ def _write(
     run: _Run, rows: list[_FoldRows], done: list[tuple[FoldFacts, Predictions]], timing: dict[str, Any]
 ) -> dict[str, Any]:
     config, directory = run.config, run.directory
+    used = in_arm(config)
     table = concatenate([predictions for _, predictions in done])
     facts = RunFacts(
         setup=config.setup.name,
         data=conditioned(config.data.name, "test", or_any(config.data.test_condition)),
-        source=config.source,
-        engine=config.engine,
+        source=used.source,
+        engine=used.engine,
         model=config.model.name,
         cv=conditioned(config.cv.name, "train", or_any(config.data.train_condition)),
         seed=config.seed,
         label_map_hash=run.frames.labels.hash,
     )
-    results = summarise(facts, [fold for fold, _ in done], table, run.fakes.coverage(), timing)
+    results = summarise(facts, [fold for fold, _ in done], table, run.fakes.coverage(), timing) | facts_of(config)
     write_predictions(directory / "predictions.csv", table)
     write_json(directory / "results.json", results)
     pairs = [(fold.test, fold.fake) for fold in rows if fold.fake is not None]

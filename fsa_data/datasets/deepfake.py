@@ -38,12 +38,15 @@ from fsa_data.worker import (
     checked_size,
     load_identity_map,
     materialise_plan,
+    own_faces,
     person_of,
     plan,
 )
 
 Setup = Literal["real_only", "fake_only", "hybrid"]
 SETUPS = ("real_only", "fake_only", "hybrid")
+OWN = "own"
+"""The source of which everybody wears their own face."""
 ON_MISS = ("materialise", "error", "skip")
 UNSWAPPABLE = ("drop", "keep_real")
 _SWAPPED = STATUSES.index(str(Reason.SWAPPED))
@@ -81,7 +84,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         frames: labelled frames, or a MaskDAR folder.
         setup: ``real_only``, ``fake_only`` or ``hybrid``: which rows there are to train on. Tests are always on real
             frames.
-        source: whose faces are put on (see :func:`fsa_data.load_source`).
+        source: whose faces are put on (see :func:`fsa_data.load_source`); ``own`` puts everybody's own face back on,
+            with the engine's traces and without a new identity.
         source_options: options of the source.
         engine: how (see :func:`fsa_data.load_engine`).
         engine_options: options of the engine.
@@ -139,7 +143,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         chosen = of_subjects(everything, subjects)
         self.setup, self.on_miss, self.unswappable, self.preload = setup, on_miss, unswappable, preload
         self.recipe = Recipe(
-            load_source(source, source_options),
+            own_faces(everything) if source == OWN else load_source(source, source_options),
             load_engine(engine, engine_options, merge),
             load_landmarker(),
             checked_size(working_size),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fsa_data.engines.autoencoder.engine import OWN_MERGE, AutoencoderEngine
+from fsa_data.engines.hiding import Hiding
 from fsa_data.engines.limits import Limits
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
 from fsa_data.errors import ConfigError, UnknownNameError
@@ -46,10 +47,22 @@ def _autoencoder(network: str) -> Callable[[str, Limits, PasteOptions, str], Swa
     return build
 
 
+def _hiding(how: Literal["blur", "cutout"]) -> Callable[[str, Limits, MergeOptions | PasteOptions, str], SwapEngine]:
+    def build(argument: str, options: Limits, merge: MergeOptions | PasteOptions, device: str) -> SwapEngine:
+        del argument, device
+        if merge != _PLAIN:
+            raise ConfigError(f"The engine face_{how} hides faces and puts none back: leave merge out.")
+        return Hiding(how, options)
+
+    return build
+
+
 ENGINES: dict[str, Kind] = {
     "mesh_warp": Kind(_mesh_warp, MeshWarpOptions),
     "quick96": Kind(_autoencoder("quick96"), Limits, "DIR", OWN_MERGE),
     "saehd": Kind(_autoencoder("saehd"), Limits, "DIR", OWN_MERGE),
+    "face_blur": Kind(_hiding("blur"), Limits),
+    "face_cutout": Kind(_hiding("cutout"), Limits),
 }
 """Every engine by the word before the colon."""
 
@@ -63,7 +76,8 @@ def load_engine(
     """An engine; cheap to make and picklable, weights are loaded by the first swap.
 
     Args:
-        spec: ``mesh_warp``, ``saehd:DIR`` or ``quick96:DIR`` (DIR of a training); an engine is returned as it is.
+        spec: ``mesh_warp``, ``saehd:DIR`` or ``quick96:DIR`` (DIR of a training), or ``face_blur`` and ``face_cutout``,
+            which hide faces; an engine is returned as it is.
         options: fields of the engine's options, e.g. ``{"max_yaw_deg": 40}``.
         merge: how faces are put back: :class:`fsa_data.merge.MergeOptions` or its fields; or, for every engine,
             :class:`fsa_data.merge.PasteOptions` or its fields, told by a ``mode``, a ``preset`` or a ``colour`` by name

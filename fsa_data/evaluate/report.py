@@ -30,6 +30,12 @@ _TRAINED = {
     "real_only": "real frames only",
     "fake_only": "swapped frames only",
     "hybrid": "real and swapped frames",
+    "real_duplicated": "real frames, each twice",
+    "real_more": "twice as many real frames",
+    "face_blur": "real frames and frames with blurred faces",
+    "face_cutout": "real frames and frames with the face cut out",
+    "self_swap": "real frames and frames with the driver's own face put on",
+    "classical": "real frames with RandAugment",
 }
 
 

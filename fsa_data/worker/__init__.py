@@ -5,6 +5,7 @@ from fsa_data.worker.export import ExportReport, export_frames
 from fsa_data.worker.fold_engine import fold_engine
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
+from fsa_data.worker.own_faces import OwnFaces, own_faces
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
 from fsa_data.worker.score import Scored, ScoredSwap, load_flows, score_flows
 from fsa_data.worker.score_clips import Clip, clips_of_frames, clips_of_paths
@@ -20,6 +21,7 @@ __all__ = [
     "How",
     "IdentityMap",
     "MaterialiseReport",
+    "OwnFaces",
     "Plan",
     "Recipe",
     "Scored",
@@ -35,6 +37,7 @@ __all__ = [
     "load_identity_map",
     "materialise",
     "materialise_plan",
+    "own_faces",
     "parse_who",
     "person_of",
     "plan",

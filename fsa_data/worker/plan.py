@@ -16,6 +16,7 @@ from fsa_data.store.keys import Keys, digest, packed
 from fsa_data.types import Landmarker, Photo, Source, SwapEngine
 from fsa_data.worker import references
 from fsa_data.worker.identities import IdentityMap, person_of
+from fsa_data.worker.own_faces import OwnFaces
 from fsa_data.worker.working import WorkingSize
 
 KEY_VERSION = 1
@@ -164,12 +165,14 @@ def _base(recipe: Recipe, photos: tuple[int, ...], size: int | list[int] | None)
 
 
 def _allowed(frames: LabelledFrames, recipe: Recipe) -> tuple[tuple[tuple[int, ...], ...], NDArray[np.int64]]:
-    """Per frame the photos of everybody but the person in it; frames with the same set share it."""
+    """Per frame the photos of everybody but the person in it, or of them alone; frames with the same set share it."""
+    own = isinstance(recipe.source, OwnFaces)
     wearers = [person_of(photo.identity, recipe.identities) for photo in recipe.photos]
     sets: dict[tuple[int, ...], int] = {}
     of_subject = {
         subject: sets.setdefault(
-            tuple(at for at, wearer in enumerate(wearers) if wearer != person_of(subject, recipe.identities)), len(sets)
+            tuple(at for at, who in enumerate(wearers) if (who == person_of(subject, recipe.identities)) == own),
+            len(sets),
         )
         for subject in frames.subjects
     }
