@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fsa_data
-from fsa_data.commands import cache, faces, gallery, materialise, score, train_engine, train_xseg
+from fsa_data.commands import cache, compare, faces, gallery, materialise, score, train_engine, train_xseg
 from fsa_data.commands.words import DONE, FAILURES, add_swapping, listed, pairs, print_failures
 from fsa_data.errors import (
     ConfigError,
@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     train_engine.add(commands)
     train_xseg.add(commands)
     cache.add(commands)
-    compare = commands.add_parser("compare", help="print several runs of train/run.py as one table")
-    compare.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory with a results.json")
-    compare.set_defaults(run=_compare)
+    compare.add(commands)
     weights = commands.add_parser("weights", help="list the model files, where they are found, and their licences")
     weights.set_defaults(run=_weights)
     doctor = commands.add_parser("doctor", help="check this installation and say how to mend what is wrong")
@@ -183,13 +181,6 @@ def _extract(options: argparse.Namespace) -> int:
     for note in made.notes:
         print(note)
     return print_failures(made.failures)
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from fsa_data.evaluate import comparison_table
-
-    print(comparison_table(options.runs))
-    return DONE
 
 
 def _weights(options: argparse.Namespace) -> int:

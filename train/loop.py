@@ -329,14 +329,16 @@ def _write(
         seed=config.seed,
         label_map_hash=run.frames.labels.hash,
     )
-    results = summarise(facts, [fold for fold, _ in done], table, run.fakes.coverage(), timing) | facts_of(config)
+    results = summarise(facts, [fold for fold, _ in done], table, run.fakes.coverage(), timing)
+    provenance = _provenance(run.accelerator)
+    results |= facts_of(config) | {"provenance": provenance}
     write_predictions(directory / "predictions.csv", table)
     write_json(directory / "results.json", results)
     pairs = [(fold.test, fold.fake) for fold in rows if fold.fake is not None]
     background = Background(
         config=OmegaConf.to_yaml(OmegaConf.structured(config)),
         audits={fold.fold: fold.lineage for fold, _ in done},
-        provenance=_provenance(run.accelerator),
+        provenance=provenance,
         gallery=draw_pairs(pairs, config.gallery, config.seed),
     )
     write_report(directory, results, table, background)

@@ -1,6 +1,8 @@
 """Believe it: folds, the prediction table, metrics, results and the report."""
 
 from fsa_data.evaluate.comparison import comparison_table
+from fsa_data.evaluate.comparison_report import command_of, write_comparison
+from fsa_data.evaluate.evidence import gather
 from fsa_data.evaluate.files import write_atomic, write_json
 from fsa_data.evaluate.flow_report import check_scores_folder, write_scores
 from fsa_data.evaluate.flow_table import FlowLine, flow_lines, flows_text, swap_lines
@@ -29,18 +31,21 @@ __all__ = [
     "RunFacts",
     "check_scores_folder",
     "choose",
+    "command_of",
     "comparison_table",
     "concatenate",
     "conditioned",
     "flow_lines",
     "flows_text",
     "fold_predictions",
+    "gather",
     "group_kfold",
     "loso",
     "read_predictions",
     "summarise",
     "swap_lines",
     "write_atomic",
+    "write_comparison",
     "write_json",
     "write_predictions",
     "write_report",

@@ -31,7 +31,7 @@ def comparison_table(runs: Sequence[Path]) -> str:
         DatasetNotFoundError: a directory without ``results.json``.
         RunDirectoryError: one that is damaged.
     """
-    results = [_read(run) for run in runs]
+    results = [read_results(run) for run in runs]
     lines = [HEADER, *(_line(result) for result in results)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     text = ["  ".join(_align(v, w, c) for c, (v, w) in enumerate(zip(line, widths, strict=True))) for line in lines]
@@ -46,7 +46,13 @@ def comparison_table(runs: Sequence[Path]) -> str:
     return "\n".join(line.rstrip() for line in text)
 
 
-def _read(run: Path) -> dict[str, Any]:
+def read_results(run: Path) -> dict[str, Any]:
+    """Content of a run's ``results.json``.
+
+    Raises:
+        DatasetNotFoundError: there is none.
+        RunDirectoryError: it is damaged.
+    """
     file = run / "results.json"
     if not file.is_file():
         raise DatasetNotFoundError(f"No results.json in {run}. Give run directories that train/run.py has finished.")
@@ -65,7 +71,7 @@ def _line(result: Json) -> tuple[str, ...]:
     mean, sd = real["macro_f1_subject_mean"], real["macro_f1_subject_sd"]
     n = max(len(folds), 1)
     return (
-        " ".join([str(result["setup"]), *str(result["cv"]).split(":")[1:]]),
+        " ".join([str(result.get("arm", result["setup"])), *str(result["cv"]).split(":")[1:]]),
         str(len(folds)),
         str(round(sum(fold["n_train_real"] for fold in folds) / n)),
         str(round(sum(fold["n_train_fake"] for fold in folds) / n)),

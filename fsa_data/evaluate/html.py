@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape
 
 CSS = """
 :root { color-scheme: light; --ink: #1a202c; --soft: #4a5568; --line: #e2e8f0; --wash: #f7fafc; --blue: #2b6cb0; }

@@ -26,7 +26,7 @@ STAND_IN = (
 )
 _DOMAINS = {REAL: "real frames of held-out subjects", FAKE: "swapped frames of held-out subjects"}
 _WHY = {"target": "in the frame", "source": "as the face worn", "trained_on": "in the engine's training"}
-_TRAINED = {
+TRAINED = {
     "real_only": "real frames only",
     "fake_only": "swapped frames only",
     "hybrid": "real and swapped frames",
@@ -90,6 +90,7 @@ def write_report(run: Path, results: Mapping[str, Any], table: Predictions, back
     pictures = draw_figures(results, table)
     for name, data in pictures.items():
         write_atomic(run / "figures" / name, data)
+    _write_pairs(run / "figures", background.gallery)
     body = "\n".join(
         [
             _headline(results, table),
@@ -135,7 +136,7 @@ def _headline(results: Mapping[str, Any], table: Predictions) -> str:
     held_out = sum(len(fold["test_subjects"]) for fold in folds)
     fakes = sum(fold["n_train_fake"] for fold in folds) / len(folds)
     reals = sum(fold["n_train_real"] for fold in folds) / len(folds)
-    trained = " ".join([_TRAINED.get(results["setup"], results["setup"]), *results["cv"].split(":")[1:]])
+    trained = " ".join([TRAINED.get(results["setup"], results["setup"]), *results["cv"].split(":")[1:]])
     chance = 1 / max(len(results["classes"]) - len(metrics.absent_classes(np.array(real["confusion"]))), 1)
     rows = []
     for domain in _DOMAINS:
@@ -255,6 +256,17 @@ def _coverage(results: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
             )
             parts.append(html.image(pictures[f"coverage_{by}.png"], "image/png", f"Swaps per {by}: {told}"))
     return html.section("What could be swapped", *parts)
+
+
+def _write_pairs(folder: Path, pairs: Sequence[Pair]) -> None:
+    """The gallery as files, with a table of what they show, for reports of several runs."""
+    lines = ["file,label,subject,source_identity"]
+    for number, pair in enumerate(pairs):
+        write_atomic(folder / f"pair-{number:02d}.jpg", _side_by_side(pair))
+        cells = (f"pair-{number:02d}.jpg", pair.label, pair.subject, pair.source_identity)
+        lines.append(",".join('"' + cell.replace('"', '""') + '"' for cell in cells))
+    if pairs:
+        write_atomic(folder / "pairs.csv", "\n".join(lines) + "\n")
 
 
 def _gallery(pairs: Sequence[Pair]) -> str:
