@@ -177,6 +177,7 @@ class Reason(StrEnum):
     OCCLUDED = "occluded"
     NO_DONOR = "no_donor"
     FAILED = "failed"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def in_arm(config: Config) -> Config:
         )
     changed = replace(config, setup=replace(config.setup, name=arm.rows))
     if arm.engine:
-        changed = replace(changed, engine=arm.engine, engine_options={}, merge={})
+        changed = replace(changed, engine=arm.engine, engine_options={}, merge={}, gate=None)
     if arm.source:
         changed = replace(changed, source=arm.source, source_options={})
     if dose is not None:

@@ -122,6 +122,7 @@ class Config:
     engine: str = MISSING
     engine_options: dict[str, Any] = field(default_factory=dict)
     merge: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] | None = None
     store: str | None = None
     fakes_per_frame: int = MISSING
     real_per_person: int | None = None

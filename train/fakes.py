@@ -80,6 +80,7 @@ class Fakes:
             source_options=config.source_options,
             engine=engine,
             engine_options=options,
+            gate=config.gate,
             merge=(config.merge or None) if isinstance(engine, str) else None,
             store=Path(config.store) if config.store else cache_dir() / "swaps",
             fakes_per_frame=config.fakes_per_frame,

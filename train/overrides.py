@@ -16,7 +16,7 @@ LITERAL = (
 )  # fmt: skip
 """Keys whose values are taken as they are."""
 
-_OPEN = ("source_options", "engine_options", "merge")  # dictionaries that take any key
+_OPEN = ("source_options", "engine_options", "merge", "gate")  # dictionaries that take any key
 _PRESETS = ("experiment", "debug")  # groups that are added to the defaults
 _OVERRIDE = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL)
 

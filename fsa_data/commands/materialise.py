@@ -30,6 +30,12 @@ def add(commands: Any) -> None:
         metavar="SHARE",
         help="stop when a larger share of the frames fails, of at least 20 (default: %(default)s)",
     )
+    command.add_argument(
+        "--gate-option",
+        action="append",
+        metavar="KEY=VALUE",
+        help="reject swaps that drift further, e.g. max_pose_deg=8; see docs/score.md (default: no gate)",
+    )
     many = command.add_argument_group("several machines, each a part, on one shared store or to be merged later")
     many.add_argument(
         "--executor",
@@ -45,14 +51,18 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from fsa_data.engines import load_engine
+    from fsa_data.faces import load_landmarker
+    from fsa_data.quality import gated
     from fsa_data.sources import load_source
     from fsa_data.worker import load_identity_map, materialise
 
     rank, world = part_of(options)
+    engine = load_engine(options.engine, pairs(options.engine_option), pairs(options.merge_option))
+    limits = None if options.gate_option is None else pairs(options.gate_option)
     report = materialise(
         frames_of(options),
         load_source(options.source, pairs(options.source_option)),
-        load_engine(options.engine, pairs(options.engine_option), pairs(options.merge_option)),
+        gated(engine, load_landmarker(), limits),
         options.store,
         working_size=options.working_size,
         fakes_per_frame=options.fakes_per_frame,

@@ -24,6 +24,7 @@ from fsa_data.engines import load_engine
 from fsa_data.errors import CacheMissError, ConfigError, LineageError, UnknownNameError
 from fsa_data.faces import load_landmarker
 from fsa_data.frames import LabelledFrames
+from fsa_data.quality import gated
 from fsa_data.sources import load_source
 from fsa_data.store import STATUSES, SwapStore
 from fsa_data.store.index import Entries, nothing
@@ -100,6 +101,8 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         unswappable: frames that cannot be swapped: ``drop`` leaves them out of the fakes, ``keep_real`` puts the real
             frame there.
         identity_map: mapping, or CSV with ``identity,person``: which names are the same person.
+        gate: limits beyond which a swap is rejected (see :class:`fsa_data.quality.GateOptions`); ``{}`` takes the
+            usual ones, None lets everything through.
         preload: read all pixels into memory now; for small sets on slow disks. Forked workers share them; what is sent
             to another process reads from the disk again.
         transforms: joint transform of image and label; excludes the next two.
@@ -130,6 +133,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         on_miss: Literal["materialise", "error", "skip"] = "materialise",
         unswappable: Literal["drop", "keep_real"] = "drop",
         identity_map: IdentityMap | str | Path | None = None,
+        gate: Mapping[str, Any] | None = None,
         preload: bool = False,
         transforms: Callable[..., Any] | None = None,
         transform: Callable[..., Any] | None = None,
@@ -142,10 +146,11 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         everything = labelled(frames)
         chosen = of_subjects(everything, subjects)
         self.setup, self.on_miss, self.unswappable, self.preload = setup, on_miss, unswappable, preload
+        landmarker = load_landmarker()
         self.recipe = Recipe(
             own_faces(everything) if source == OWN else load_source(source, source_options),
-            load_engine(engine, engine_options, merge),
-            load_landmarker(),
+            gated(load_engine(engine, engine_options, merge), landmarker, gate),
+            landmarker,
             checked_size(working_size),
             fakes_per_frame,
             seed,
@@ -153,7 +158,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         )
         # last: what is wrong with the rest leaves no new store behind
         self.store = store if isinstance(store, SwapStore) else SwapStore(store)
-        options = {"source": source_options, "engine": engine_options, "merge": merge}
+        options = {"source": source_options, "engine": engine_options, "merge": merge, "gate": gate}
         self._command = _command(frames, source, engine, options, self.store, self.recipe)
         nothing_yet = Rows.real(np.zeros(0, np.int64))
         super().__init__(

@@ -10,12 +10,15 @@ from fsa_data.quality.distributions import (
     fit_lognormal,
     median_interval,
 )
+from fsa_data.quality.gate import Gated, GateOptions, gated
 from fsa_data.quality.kept import Kept, compare_faces, found_again
 from fsa_data.quality.landmark_score import LandmarkScores, landmark_scores, level68
 from fsa_data.quality.look import Look, light_distance, look_of, tone_distance
 
 __all__ = [
     "AndersonDarling",
+    "GateOptions",
+    "Gated",
     "Kept",
     "LandmarkScores",
     "LognormalMixture",
@@ -27,6 +30,7 @@ __all__ = [
     "fit_bimodal",
     "fit_lognormal",
     "found_again",
+    "gated",
     "landmark_scores",
     "level68",
     "light_distance",
