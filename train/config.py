@@ -138,6 +138,7 @@ class Config:
     executor: Executor = field(default_factory=Executor)
     seed: int = MISSING
     gallery: int = MISSING
+    judge: int = MISSING
     flows: Any = None
     score_frames: int = 20
 
@@ -192,6 +193,7 @@ def _check_numbers(config: Config) -> None:
     for key, value, least in (
         ("seed", config.seed, 0),
         ("gallery", config.gallery, 0),
+        ("judge", config.judge, 0),
         ("score_frames", config.score_frames, 1),
         ("fakes_per_frame", config.fakes_per_frame, 1),
         ("real_per_person", 1 if config.real_per_person is None else config.real_per_person, 1),

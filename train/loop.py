@@ -60,6 +60,7 @@ from train.hardware import (
     make_trainer,
     survive_profiling_timers,
 )
+from train.judge import judge
 from train.module import Classifier
 from train.pixels import PixelPool
 from train.rundir import CHECKPOINT, WEIGHTS, checkpoint_of, finish, finished, fold_directory, opened, rows_digest
@@ -334,6 +335,8 @@ def _write(
     results |= facts_of(config) | {"provenance": provenance}
     write_predictions(directory / "predictions.csv", table)
     write_json(directory / "results.json", results)
+    if used.setup.name != "real_only":
+        judge(run.fakes.of(rows[0].fold), config.judge, config.fit.crop, directory, config.seed)
     pairs = [(fold.test, fold.fake) for fold in rows if fold.fake is not None]
     background = Background(
         config=OmegaConf.to_yaml(OmegaConf.structured(config)),

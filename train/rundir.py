@@ -26,7 +26,7 @@ WEIGHTS = "model.ckpt"
 _DONE = "done.json"
 _CONFIG = "config.yaml"
 # They say where and how, not what: another machine may finish a run, with another cache, logger or device.
-_FREE = ("trainer.", "logger.", "executor.", "store", "on_miss", "gallery")
+_FREE = ("trainer.", "logger.", "executor.", "store", "on_miss", "gallery", "judge")
 
 
 @contextmanager

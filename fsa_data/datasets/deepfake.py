@@ -29,7 +29,7 @@ from fsa_data.sources import load_source
 from fsa_data.store import STATUSES, SwapStore
 from fsa_data.store.index import Entries, nothing
 from fsa_data.store.keys import as_hex
-from fsa_data.types import Reason, Source, SwapEngine
+from fsa_data.types import Image, Reason, Source, SwapEngine
 from fsa_data.worker import (
     How,
     IdentityMap,
@@ -252,6 +252,10 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             rows, pixels = self._fakes_on_request(subjects)
         view = FrameView(self.frames, pixels, rows, **self._settings())
         return view if subjects is None else view.subset(np.isin(view.groups, list(subjects)))
+
+    def real_frame(self, frame: int) -> Image:
+        """Working frame at a position among the frames, ``(H, W, 3)`` uint8 RGB; may be read-only."""
+        return self._pixels.frame(frame)
 
     def coverage(self) -> dict[str, Any]:
         """What became of the swaps: ``swapped, skipped, by_reason, by_class, by_subject`` (plain JSON values)."""

@@ -16,6 +16,7 @@ from fsa_data.evaluate import figures, html, metrics, statistics
 from fsa_data.evaluate.arm_figures import cost_figure, differences_figure, people_figure
 from fsa_data.evaluate.evidence import BASELINE, SWAPPED, ArmResult, Evidence
 from fsa_data.evaluate.files import write_atomic, write_json
+from fsa_data.evaluate.judged_report import probes_section, quality_section
 from fsa_data.evaluate.report import STAND_IN, TRAINED
 from fsa_data.evaluate.results import number, plain_name
 from fsa_data.evaluate.statistics import Comparison, Interval
@@ -48,6 +49,7 @@ def write_comparison(evidence: Evidence, out: Path, command: str = "") -> Path:
     write_atomic(out / "arms.csv", _csv(_ARM_HEADER, [_arm_line(arm) for arm in evidence.arms]))
     lines = [_difference_line(one) for one in (*evidence.against_baseline, *evidence.against_controls)]
     write_atomic(out / "differences.csv", _csv(_DIFFERENCE_HEADER, lines))
+    judged = {arm.name: arm.judged for arm in evidence.arms if arm.judged is not None}
     body = "\n".join(
         [
             _answer(evidence),
@@ -56,6 +58,8 @@ def write_comparison(evidence: Evidence, out: Path, command: str = "") -> Path:
             _people(evidence, pictures),
             _confusions(evidence, pictures),
             _coverage(evidence),
+            quality_section(judged, evidence.arms[0].table.classes),
+            probes_section(judged, evidence.arms[0].table.classes),
             _cost(evidence, pictures),
             _gallery(evidence),
             _calibration(evidence),

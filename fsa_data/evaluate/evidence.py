@@ -17,6 +17,7 @@ import numpy as np
 from fsa_data.errors import RunDirectoryError, UnknownNameError
 from fsa_data.evaluate import metrics, statistics
 from fsa_data.evaluate.comparison import read_results
+from fsa_data.evaluate.judged_report import Judged, read_judged
 from fsa_data.evaluate.predictions import REAL, Predictions, concatenate, read_predictions
 from fsa_data.evaluate.statistics import Calibration, Comparison, Interval
 from fsa_data.types import Json
@@ -40,6 +41,7 @@ class ArmResult:
         pooled: pooled macro-F1.
         people: macro-F1 of each held-out person, mean over seeds.
         calibration: of the predictions.
+        judged: what the first run knows of its swaps; None if it has none, or has not looked.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ArmResult:
     pooled: Interval
     people: dict[str, float]
     calibration: Calibration
+    judged: Judged | None
 
     def mean(self, of: str) -> float:
         """Mean over folds and seeds of a number of ``folds`` in the results."""
@@ -168,4 +171,5 @@ def _arm(name: str, parts: Sequence[tuple[Path, dict[str, Any], Predictions]], s
         statistics.pooled_macro_f1(table, seed),
         metrics.subject_macro_f1(table),
         statistics.calibration(table),
+        read_judged(parts[0][0]),
     )

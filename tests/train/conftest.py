@@ -7,7 +7,7 @@ from train.run import main
 TINY = (
     "data.subjects=3", "data.frames=1", "source=simdrive", "working_size=96", "model=efficientnet_lite1",
     "model.init=random", "fit.epochs=3", "fit.min_steps=0", "fit.image_size=32", "fit.batch_size=16", "trainer=cpu",
-    "trainer.threads=1", "trainer.checkpoint_s=0", "executor.workers=1", "cv.folds=[0,2]", "gallery=17",
+    "trainer.threads=1", "trainer.checkpoint_s=0", "executor.workers=1", "cv.folds=[0,2]", "gallery=17", "judge=0",
 )  # fmt: skip
 """A whole run in seconds: three drawn drivers, one frame of each class."""
 
