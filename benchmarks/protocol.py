@@ -63,6 +63,9 @@ ARMS = ("real_only", "fake_only", "hybrid")
 CHEEKS = (50, 280)
 """Landmarks in whose place the mark is."""
 
+LEAKS = 200
+"""Of each kind."""
+
 RADIUS, TINT = 0.25, (40, -40)
 """Of the mark: in face sizes, and what it adds to a and b of Lab."""
 
@@ -258,7 +261,7 @@ def claims(pool: Pool, kappa: float, repetitions: int) -> dict[str, Any]:
     }
 
 
-def leaks(tries: int = 100) -> dict[str, int]:
+def leaks(tries: int) -> dict[str, int]:
     """Rows that carry a test subject in each way there is, planted among clean ones; how many the guard lets pass."""
     from fsa_data.datasets.lineage import check_fold
 
@@ -332,7 +335,8 @@ def main() -> None:
         "pool": {"people": options.people, "frames": len(pool.label), "usable": int(pool.usable.sum())},
         "kappa 1": claims(pool, 1.0, options.repetitions),
         "kappa 0": claims(pool, 0.0, options.nulls),
-        "leaks passed": leaks(),
+        "leaks planted": LEAKS,
+        "leaks passed": leaks(LEAKS),
         "seconds": {"pool": round(drawn_s, 1), "all": round(time.perf_counter() - start, 1)},
     }
     print(described(result["machine"]))

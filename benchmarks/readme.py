@@ -3,8 +3,9 @@
 python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
-`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines, store and
-occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been measured is left as it is.
+`python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines,
+protocol and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been measured is
+left as it is.
 """
 
 from __future__ import annotations
@@ -165,6 +166,36 @@ def engines_table(figures: Path) -> str:
     return "\n".join([*lines, "", f"{where} ({found['machine']['processor']}, no GPU)."])
 
 
+def protocol_table(figures: Path) -> str:
+    """How often the protocol claims a planted effect, and one that is not there, as a Markdown table."""
+    found = _load(figures / "protocol.json")
+    lines = ["| claim | kappa 1 | kappa 0 |", "|---|---:|---:|"]
+    names = {
+        "identity, hybrid": "`hybrid` closes the gap that the mark makes",
+        "identity, fake_only": "`fake_only` closes it (biased, see below)",
+        "macro-F1, hybrid": "`hybrid` is better or worse in macro-F1",
+        "macro-F1, fake_only": "`fake_only` is better or worse in macro-F1",
+    }
+    planted, twin = found["kappa 1"], found["kappa 0"]
+    for name, words in names.items():
+        lines.append(f"| {words} | {planted['claims'][name]:.1%} | {twin['claims'][name]:.1%} |")
+    for arm in SETUPS:
+        gaps = [part["means"][f"gap, {arm}"] for part in (planted, twin)]
+        lines.append(f"| mean gap, `{arm}` | {gaps[0]:+.2f} | {gaps[1]:+.2f} |")
+    for arm in SETUPS:
+        scores = [part["means"][f"score, {arm}"] for part in (planted, twin)]
+        lines.append(f"| macro-F1, `{arm}` | {scores[0]:.2f} | {scores[1]:.2f} |")
+    passed = found["leaks passed"]
+    leaks = sum(count for kind, count in passed.items() if kind != "clean refused")
+    told = f"{planted['repetitions']} repetitions with the planted effect, {twin['repetitions']} without"
+    lines += [
+        "",
+        f"{told}; {found['people']} people in each, of {found['pool']['people']}. Planted leaks that the guard let",
+    ]
+    lines[-1] += f" pass: {leaks} of {4 * found['leaks planted']}; clean folds refused: {passed['clean refused']}."
+    return "\n".join(lines)
+
+
 def _load(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -190,6 +221,7 @@ def main() -> None:
         ("speed", speed_table, options.figures, "README.md"),
         ("flows", flows_table, options.figures, "docs/score.md"),
         ("engines", engines_table, options.figures, "docs/engines.md"),
+        ("protocol", protocol_table, options.figures, "docs/protocol.md"),
     ):
         try:
             put(name, make(folder), page)
