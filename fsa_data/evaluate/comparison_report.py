@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
 
 from fsa_data.evaluate import figures, html, metrics, statistics
 from fsa_data.evaluate.arm_figures import cost_figure, differences_figure, people_figure
+from fsa_data.evaluate.comparison_tables import (
+    ARM_HEADER,
+    DIFFERENCE_HEADER,
+    arm_line,
+    difference_line,
+    to_csv,
+    to_json,
+)
 from fsa_data.evaluate.evidence import BASELINE, SWAPPED, ArmResult, Evidence
 from fsa_data.evaluate.files import write_atomic, write_json
 from fsa_data.evaluate.judged_report import probes_section, quality_section
@@ -45,10 +49,10 @@ def write_comparison(evidence: Evidence, out: Path, command: str = "") -> Path:
     pictures = _figures(evidence)
     for name, data in pictures.items():
         write_atomic(out / "figures" / name, data)
-    write_json(out / "comparison.json", _json(evidence))
-    write_atomic(out / "arms.csv", _csv(_ARM_HEADER, [_arm_line(arm) for arm in evidence.arms]))
-    lines = [_difference_line(one) for one in (*evidence.against_baseline, *evidence.against_controls)]
-    write_atomic(out / "differences.csv", _csv(_DIFFERENCE_HEADER, lines))
+    write_json(out / "comparison.json", to_json(evidence))
+    write_atomic(out / "arms.csv", to_csv(ARM_HEADER, [arm_line(arm) for arm in evidence.arms]))
+    lines = [difference_line(one) for one in (*evidence.against_baseline, *evidence.against_controls)]
+    write_atomic(out / "differences.csv", to_csv(DIFFERENCE_HEADER, lines))
     judged = {arm.name: arm.judged for arm in evidence.arms if arm.judged is not None}
     body = "\n".join(
         [
@@ -133,54 +137,41 @@ def _answer(evidence: Evidence) -> str:
     )
 
 
-_ARM_HEADER = (
-    *("arm", "seeds", "train real", "train fake", "frames", "accuracy", "macro-F1", "low", "high"),
-    *("mean over people", "sd over people", "worst person", "ECE"),
-)
-
-
-def _arm_line(arm: ArmResult) -> list[object]:
-    mean, sd = metrics.mean_sd(np.array(list(arm.people.values())))
-    worst = min(arm.people, key=lambda name: arm.people[name])
-    return [
-        arm.name,
-        len(arm.runs),
-        round(arm.mean("n_train_real")),
-        round(arm.mean("n_train_fake")),
-        len(arm.table),
-        metrics.accuracy(metrics.table_confusion(arm.table)),
-        *asdict(arm.pooled).values(),
-        mean,
-        number(sd),
-        html.Number(f"{worst} {arm.people[worst]:.2f}"),
-        arm.calibration.ece,
-    ]
-
-
 def _arms(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
     told = "; ".join(f"{arm.name}: trained on {TRAINED.get(arm.setup, arm.setup)}" for arm in evidence.arms)
     return html.section(
         "The arms",
         html.paragraph(f"{told}. All with the same folds, seeds and optimiser steps."),
-        html.table(_ARM_HEADER, [_arm_line(arm) for arm in evidence.arms], kind="arms", main=6),
+        html.table(
+            ["arm", "seeds", "real", "swapped", "accuracy", "macro-F1 (95 %)", "per person", "worst person"],
+            [_arm_cells(arm) for arm in evidence.arms],
+            main=5,
+        ),
         html.paragraph(
-            "Macro-F1 is that of the pooled predictions, mean over seeds; low and high by a bootstrap over people. ECE "
-            "is the expected calibration error.",
+            f"real and swapped: frames trained on, mean over folds. Tested on {len(evidence.arms[0].table)} frames. "
+            "Macro-F1 is that of the pooled predictions, mean over seeds, its interval by a bootstrap over people.",
             "soft",
         ),
     )
 
 
-_DIFFERENCE_HEADER = (
-    *("arm", "against", "people", "difference", "low", "high", "pooled", "pooled low", "pooled high"),
-    *("p", "p Holm", "p equivalent", "rank-biserial", "detectable", "verdict"),
-)
+def _arm_cells(arm: ArmResult) -> list[object]:
+    name, seeds, real, fake, _, accuracy, *_, mean, sd, worst, _ = arm_line(arm)
+    spread = f"{mean:.3f}" + ("" if sd is None else f" ± {sd:.3f}")
+    return [name, seeds, real, fake, accuracy, _interval(arm.pooled, ".3f"), html.Number(spread), worst]
 
 
-def _difference_line(one: Comparison) -> list[object]:
+def _interval(found: Interval, form: str = "+.3f") -> html.Number:
+    return html.Number(f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})")
+
+
+_CELLS = ("arm", "verdict", "difference (95 %)", "pooled (95 %)", "p", "p Holm", "p equivalent", "effect", "detectable")
+
+
+def _difference_cells(one: Comparison) -> list[object]:
     numbers = (one.p, one.p_holm, one.p_equivalent, one.rank_biserial, number(one.detectable))
-    ends = (*asdict(one.difference).values(), *asdict(one.pooled).values())
-    return [one.arm, one.against, one.people, *ends, *numbers, one.verdict]
+    pair = f"{one.arm} - {one.against}"
+    return [pair, one.verdict, _interval(one.difference), _interval(one.pooled), *numbers]
 
 
 def _differences(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
@@ -190,8 +181,8 @@ def _differences(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
     parts = [
         html.image(pictures["differences.png"], "image/png", told),
         html.table(
-            _DIFFERENCE_HEADER,
-            [_difference_line(one) for one in evidence.against_baseline],
+            _CELLS,
+            [_difference_cells(one) for one in evidence.against_baseline],
             caption=f"Against {evidence.baseline}",
         ),
     ]
@@ -202,14 +193,15 @@ def _differences(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
                 "be had by more of the same frames, by hiding the face, or by the engine's traces alone."
             ),
             html.table(
-                _DIFFERENCE_HEADER,
-                [_difference_line(one) for one in evidence.against_controls],
+                _CELLS,
+                [_difference_cells(one) for one in evidence.against_controls],
                 caption="Swapped faces against the controls",
             ),
         ]
     parts.append(
         html.paragraph(
-            "difference is the Hodges-Lehmann estimate per person, pooled that of pooled macro-F1; detectable is the "
+            "difference is the Hodges-Lehmann estimate per person, pooled that of pooled macro-F1; effect is the rank-"
+            "biserial correlation; detectable is the "
             "difference that so many people, as different as these, show with probability 0.8: smaller ones are easily "
             "missed.",
             "soft",
@@ -370,38 +362,6 @@ def _origin(evidence: Evidence, command: str) -> str:
             "soft",
         ),
     )
-
-
-def _json(evidence: Evidence) -> Json:
-    return {
-        "baseline": evidence.baseline,
-        "margin": evidence.margin,
-        "arms": [
-            {
-                "arm": arm.name,
-                "runs": [str(run) for run in arm.runs],
-                "macro_f1": asdict(arm.pooled),
-                "people": arm.people,
-                "confusion": metrics.table_confusion(arm.table).tolist(),
-                "calibration": {"ece": arm.calibration.ece, "brier": arm.calibration.brier, "nll": arm.calibration.nll},
-                "n_train_real": arm.mean("n_train_real"),
-                "n_train_fake": arm.mean("n_train_fake"),
-            }
-            for arm in evidence.arms
-        ],
-        "differences": [
-            asdict(one) | {"detectable": number(one.detectable)}
-            for one in (*evidence.against_baseline, *evidence.against_controls)
-        ],
-    }
-
-
-def _csv(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(["" if value is None else value for value in line] for line in lines)
-    return out.getvalue()
 
 
 def _confusion_name(arm: ArmResult) -> str:

@@ -70,7 +70,7 @@ class Evidence:
     """What a report says.
 
     Attributes:
-        arms: in the order in which the runs were given.
+        arms: the baseline first, then swapped frames, then the controls.
         baseline: name of the arm that all others are compared with.
         against_baseline: every other arm against it.
         against_controls: swapped faces against each control.
@@ -91,7 +91,7 @@ def gather(
 
     Args:
         runs: run directories, or folders of them.
-        baseline: arm that the others are compared with; if it is not there, the first arm.
+        baseline: arm that the others are compared with; if it is not there, the first arm in that order.
         margin: differences of macro-F1 below it are none, for the equivalence test.
         seed: of the bootstrap.
 
@@ -110,8 +110,8 @@ def gather(
     if baseline not in found:
         if baseline != BASELINE:
             raise UnknownNameError("baseline", baseline, found)
-        baseline = next(iter(found))
-    arms = {name: _arm(name, parts, seed) for name, parts in found.items()}
+        baseline = min(found, key=_place)
+    arms = {name: _arm(name, found[name], seed) for name in sorted(found, key=_place)}
     tables = {name: arm.table for name, arm in arms.items()}
     others = [(name, baseline) for name in arms if name != baseline]
     controls = [
@@ -128,6 +128,13 @@ def gather(
         tuple(statistics.compare(tables, controls, margin, seed)),
         margin,
     )
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Order of arms: the set-ups, then the controls, then what else there is."""
+    known = (BASELINE, "fake_only", SWAPPED, *CONTROLS)
+    setup = name.split(" ")[0]
+    return (known.index(setup) if setup in known else len(known)), name
 
 
 def _expanded(runs: Sequence[Path]) -> list[Path]:

@@ -91,7 +91,7 @@ def test_numbers_are_those_of_the_predictions(runs, report, tmp_path):
     for arm in found["arms"]:
         assert f"{arm['macro_f1']['value']:.3f}" in text
     for one in found["differences"]:
-        assert f"{one['difference']['value']:.3f}" in text
+        assert f"{one['difference']['value']:+.3f}" in text
 
 
 def test_words_are_those_of_the_rule(report, tmp_path):
