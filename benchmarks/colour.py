@@ -22,7 +22,6 @@ import argparse
 import importlib.util
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from fsa_data.faces import face_size_px, load_landmarker
 from fsa_data.frames import LabelledFrames
 from fsa_data.merge import PasteOptions, Prediction, Showing, paste_face, rgb_to_lab
 from fsa_data.merge.paste_options import COLOURS, THESIS
+from fsa_data.quality.identity import load_embedder
 from fsa_data.sources import find_faces, load_source
 from fsa_data.types import Face, Floats, Image, SourceFace, paste
 
@@ -149,13 +149,8 @@ def measure(photos: list[SourceFace], count: int, seed: int, colours: tuple[str,
 
 
 def _embedding() -> object:
-    """The tests' judge of identity, if it and dlib are there."""
-    if not (ROOT / "tests" / "embedding.py").is_file() or importlib.util.find_spec("dlib") is None:
-        return None
-    sys.path.insert(0, str(ROOT / "tests"))
-    from embedding import embed
-
-    return embed
+    """Dlib's judge of identity, if it is there."""
+    return load_embedder("dlib") if importlib.util.find_spec("dlib") is not None else None
 
 
 def summed(rows: list[dict[str, object]], **where: str) -> dict[str, dict[str, float]]:

@@ -130,6 +130,7 @@ class Config:
     unswappable: str = MISSING
     on_miss: str = MISSING
     identity_map: str | None = None
+    embedder: str | None = None
     model: Model = field(default_factory=Model)
     cv: CrossValidation = field(default_factory=CrossValidation)
     fit: Fit = field(default_factory=Fit)

@@ -10,15 +10,17 @@ from typing import Any
 from tqdm import tqdm
 
 from fsa_data.datasets import DeepfakeAugmentedMaskDAR
+from fsa_data.datasets.deepfake import OWN
 from fsa_data.engines import load_engine
 from fsa_data.errors import ConfigError, failure_lines
 from fsa_data.evaluate import Fold
 from fsa_data.faces import load_landmarker
 from fsa_data.frames import LabelledFrames
 from fsa_data.paths import cache_dir
+from fsa_data.quality.identity import load_embedder
 from fsa_data.sources import load_source
 from fsa_data.types import SwapEngine
-from fsa_data.worker import fold_engine, load_identity_map
+from fsa_data.worker import Lookalike, find_lookalikes, fold_engine, load_identity_map, with_lookalikes
 from train.config import Config
 
 PER_FOLD = "per_fold"
@@ -37,10 +39,14 @@ class Fakes:
         made, reused: swaps.
         seconds: it took to make them.
         failed: frames that failed.
+        lookalikes: people of the source who look like people of the data.
+        identities: which names are the same person, look-alikes included.
     """
 
     def __init__(self, config: Config, frames: LabelledFrames, folds: list[Fold]) -> None:
         self.made, self.reused, self.failed, self.seconds = 0, 0, 0, 0.0
+        self.lookalikes = _lookalikes(config, frames)
+        self.identities = with_lookalikes(self.lookalikes, load_identity_map(config.identity_map))
         options = dict(config.engine_options)
         per_fold = _iterations(options.pop(PER_FOLD, False))
         if per_fold is False or config.setup.name == "real_only":
@@ -49,13 +55,12 @@ class Fakes:
             return
         base = load_engine(config.engine, options, config.merge or None)
         source, landmarker = load_source(config.source, config.source_options), load_landmarker()
-        identities = load_identity_map(config.identity_map)
         self._of = {}
         for fold in folds:
             tqdm.write(f"fold {fold.name}: an engine that has not seen who is tested", file=sys.stderr)
             steps = None if per_fold is True else per_fold
             engine = fold_engine(
-                base, frames, fold.test_subjects, source, landmarker, steps, identities, config.seed, progress=True
+                base, frames, fold.test_subjects, source, landmarker, steps, self.identities, config.seed, progress=True
             )
             self._of[fold.name] = self._made(config, frames, engine, {})
 
@@ -88,7 +93,7 @@ class Fakes:
             seed=config.seed,
             on_miss="skip" if make else config.on_miss,  # type: ignore[arg-type]  # checked by the data set
             unswappable=config.unswappable,  # type: ignore[arg-type]  # checked by the data set
-            identity_map=config.identity_map,
+            identity_map=self.identities,
         )
         if make:
             who = config.executor
@@ -100,6 +105,21 @@ class Fakes:
             self.seconds += report.seconds
             self.failed += len(report.failures)
         return dataset
+
+
+def _lookalikes(config: Config, frames: LabelledFrames) -> list[Lookalike]:
+    """People of the source who look like people of the data; told on standard error."""
+    if config.embedder is None or config.setup.name == "real_only" or config.source == OWN:
+        return []
+    source = load_source(config.source, config.source_options)
+    found = find_lookalikes(frames, source, load_landmarker(), load_embedder(config.embedder))
+    for pair in found:
+        tqdm.write(
+            f"{pair.identity} of the source looks like {pair.subject} of the data (distance {pair.distance:.2f}): the "
+            "guard takes them for one person.",
+            file=sys.stderr,
+        )
+    return found
 
 
 def _iterations(given: object) -> int | bool:

@@ -20,16 +20,20 @@ from tqdm import tqdm
 
 from fsa_data.datasets import DeepfakeAugmentedMaskDAR, FrameView
 from fsa_data.evaluate import write_atomic, write_json
-from fsa_data.evaluate.probes import detectability, residual_identity, share_bias
+from fsa_data.evaluate.probes import detectability, kernel_distance, residual_identity, share_bias
 from fsa_data.faces import load_landmarker
 from fsa_data.quality import compare_faces, found_again
-from fsa_data.types import Box, Image
+from fsa_data.quality.identity import Embedder, Embedding, distance, load_embedder
+from fsa_data.sources import find_faces
+from fsa_data.types import Box, Face, Image
+from train.config import Config
 from train.pixels import input_square
 from train.start import build_classifier
 
 QUALITY, PROBES = "quality.csv", "probes.json"
 _SIDE = 112
 _GREY = 128
+_PHOTOS = 6  # of each person worn, to tell them by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,24 +45,50 @@ class _Sight:
     box: Box
 
 
-def judge(dataset: DeepfakeAugmentedMaskDAR, count: int, crop: bool, directory: Path, seed: int) -> None:
-    """Look at ``count`` swaps, evenly from all subjects and classes as they come; nothing if there are none.
+def judge(dataset: DeepfakeAugmentedMaskDAR, config: Config, directory: Path) -> None:
+    """Look at some swaps, drawn by the seed; nothing if there are none, or none are to be looked at.
 
     Args:
         dataset: with its swaps made.
-        count: how many at most; 0 looks at none.
-        crop: whether the classifier sees the middle square of a frame only.
+        config: how many, what the classifier sees, and what tells faces apart.
         directory: of the run.
-        seed: draws the swaps.
     """
     fakes = dataset.fakes()
-    if not count or not len(fakes):
+    if not config.judge or not len(fakes):
         return
-    rows = np.sort(np.random.default_rng([seed, 0x10D6E]).permutation(len(fakes))[:count])
+    rows = np.sort(np.random.default_rng([config.seed, 0x10D6E]).permutation(len(fakes))[: config.judge])
     chosen = fakes.subset(rows)
     sights = [_sight(dataset, chosen, at) for at in range(len(chosen))]
-    _write_quality(directory / QUALITY, chosen, sights)
-    write_json(directory / PROBES, _probes(dataset, chosen, sights, crop))
+    who = _Identity(load_embedder(config.embedder), dataset) if config.embedder is not None else None
+    _write_quality(directory / QUALITY, chosen, sights, who)
+    write_json(directory / PROBES, _probes(dataset, chosen, sights, config.fit.crop))
+
+
+class _Identity:
+    """Whom a swapped face looks like: the one it wears, or the one in the frame."""
+
+    def __init__(self, embedder: Embedder, dataset: DeepfakeAugmentedMaskDAR) -> None:
+        source, landmarker = dataset.recipe.source, dataset.recipe.landmarker
+        self.embedder, self.known = embedder, {}
+        found: dict[str, list[Embedding]] = {}
+        for face in find_faces(source.photos, landmarker) if source is not None else ():
+            if len(found.setdefault(face.identity, [])) < _PHOTOS:
+                found[face.identity].append(embedder(face.image, face.face))
+        self.known = {name: np.median(np.stack(own), axis=0) for name, own in found.items()}
+
+    def of(self, sight: _Sight, before: Face, after: Face, worn: str) -> dict[str, Any]:
+        """Distances of the new face to the one worn and to the frame's, and whether the first is the nearest known."""
+        new, own = self.embedder(sight.fake, after), self.embedder(sight.real, before)
+        away = {name: distance(new, other) for name, other in self.known.items()}
+        if worn not in away:
+            return {}
+        to_own = distance(new, own)
+        nearest = min([*away.values(), to_own])
+        return {
+            "identity_to_worn": round(away[worn], 4),
+            "identity_to_own": round(to_own, 4),
+            "identity_found": int(away[worn] == nearest),
+        }
 
 
 def _sight(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, at: int) -> _Sight:
@@ -67,17 +97,20 @@ def _sight(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, at: int) -> _Sig
     return _Sight(real, fakes.array(at), Box(x, y, w, h))
 
 
-def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight]) -> None:
+def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight], who: _Identity | None) -> None:
     landmarker, lines = load_landmarker(), []
     for at, sight in enumerate(tqdm(sights, desc="judging", unit="swap", disable=None)):
         outside = (sight.real != sight.fake).any(axis=2)
         outside[sight.box.slices] = False
         faces = landmarker(sight.real)
         again = found_again(faces[0], landmarker(sight.fake)) if faces else None
+        about = fakes.meta(at)
         kept: dict[str, Any] = dict.fromkeys(_KEPT, "")
+        told: dict[str, Any] = dict.fromkeys(_TOLD, "")
         if faces and again is not None:
             kept = {name: round(value, 5) for name, value in asdict(compare_faces(faces[0], again)).items()}
-        about = fakes.meta(at)
+            if who is not None:
+                told |= who.of(sight, faces[0], again, str(about["source_identity"]))
         lines.append(
             {
                 "frame": about["frame"],
@@ -88,6 +121,7 @@ def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight]) -> None:
                 "changed_outside": int(outside.sum()),
                 "quality": "" if again is None else round(_quality(kept), 5),
                 **kept,
+                **(told if who is not None else {}),
             }
         )
     out = io.StringIO()
@@ -97,6 +131,7 @@ def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight]) -> None:
     write_atomic(path, out.getvalue())
 
 
+_TOLD = ("identity_to_worn", "identity_to_own", "identity_found")
 _KEPT = ("pose_error_deg", "expression_error", "mouth_error", "eyes_error", "landmark_error")
 
 
@@ -126,12 +161,13 @@ def _probes(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, sights: list[_S
     }
     # people are learnt from half of the frames and told on the other half
     known = np.arange(len(sights)) % 2 == 0
-    identity, whole = {}, None
+    identity, whole, kid = {}, None, float("nan")
     for name, pairs in looks.items():
         real, fake = (_features(network, [pair[n] for pair in pairs], crop and name != "face") for n in (0, 1))
         told = residual_identity(real[known], subject[known], real[~known], fake[~known], subject[~known])
         identity[name] = {"real": _number(told[0]), "fake": _number(told[1])}
         whole = (real, fake) if name == "frame" else whole
+        kid = kernel_distance(real, fake) if name == "face" else kid
     assert whole is not None
     auc, of_class = detectability(*whole, subject, label, len(fakes.classes))
     cover = dataset.coverage()["by_class"]
@@ -140,6 +176,7 @@ def _probes(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, sights: list[_S
         "swaps": len(sights),
         "detectable_auc": _number(auc),
         "detectable_auc_by_class": dict(zip(fakes.classes, of_class, strict=True)),
+        "kid": _number(kid),
         "identity_told": identity,
         "identity_chance": 1 / len(set(subject.tolist())),
         "share_bias": share_bias(swapped, skipped),

@@ -9,7 +9,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -332,11 +332,12 @@ def _write(
     )
     results = summarise(facts, [fold for fold, _ in done], table, run.fakes.coverage(), timing)
     provenance = _provenance(run.accelerator)
-    results |= facts_of(config) | {"provenance": provenance}
+    alike = [asdict(pair) for pair in run.fakes.lookalikes]
+    results |= facts_of(config) | {"lookalikes": alike, "provenance": provenance}
     write_predictions(directory / "predictions.csv", table)
     write_json(directory / "results.json", results)
     if used.setup.name != "real_only":
-        judge(run.fakes.of(rows[0].fold), config.judge, config.fit.crop, directory, config.seed)
+        judge(run.fakes.of(rows[0].fold), config, directory)
     pairs = [(fold.test, fold.fake) for fold in rows if fold.fake is not None]
     background = Background(
         config=OmegaConf.to_yaml(OmegaConf.structured(config)),

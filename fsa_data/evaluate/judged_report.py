@@ -72,6 +72,7 @@ def quality_section(judged: dict[str, Judged], classes: Sequence[str]) -> str:
             _errors("class", one.lines, lambda line: line["class"], classes),
             _errors("face worn", one.lines, lambda line: line["source_identity"]),
             _errors("person", one.lines, lambda line: line["subject"]),
+            _who(one.lines),
             _thirds(one),
             _worst(one.lines),
         ]
@@ -85,9 +86,9 @@ def probes_section(judged: dict[str, Judged], classes: Sequence[str]) -> str:
     rows: list[list[object]] = []
     for arm, one in judged.items():
         told = one.probes["identity_told"]
-        rows.append([arm, one.probes["detectable_auc"], one.probes["share_bias"]])
+        rows.append([arm, one.probes["detectable_auc"], one.probes["kid"], one.probes["share_bias"]])
         rows[-1] += [told[part][kind] for part in ("face", "body", "frame") for kind in ("real", "fake")]
-    header = ["arm", "swap told (AUC)", "share bias"]
+    header = ["arm", "swap told (AUC)", "KID", "share bias"]
     header += [f"{part}, {kind}" for part in ("face", "body", "frame") for kind in ("before", "after")]
     chance = next(iter(judged.values())).probes["identity_chance"]
     by_class = [
@@ -109,7 +110,8 @@ def probes_section(judged: dict[str, Judged], classes: Sequence[str]) -> str:
         html.table(header, rows),
         html.paragraph(
             "swap told: how well a small probe tells swaps from real frames of people it has not seen (0.5 is chance); "
-            "what is easily told can be learnt as a shortcut. share bias: Cramer's V between class and having a swap. "
+            "what is easily told can be learnt as a shortcut. KID: kernel distance between real and swapped face crops, of "
+            "the same network's features (not Inception's: compare arms, not papers); 0 is alike. share bias: Cramer's V between class and having a swap. "
             "The rest: how often a probe tells who is in a frame, by the face, by all but the face, and by the whole "
             f"frame, before and after the swap (chance {chance:.2f}). A swap is a new face, not a new person."
         ),
@@ -136,6 +138,20 @@ def _errors(what: str, lines: Sequence[Line], key: Callable[[Line], str], order:
 def _median(lines: Sequence[Line], name: str) -> float | None:
     values = [float(line[name]) for line in lines if line[name]]
     return float(np.median(values)) if values else None
+
+
+def _who(lines: Sequence[Line]) -> str:
+    """Whom swapped faces look like, if the run had something that tells faces apart."""
+    told = [line for line in lines if line.get("identity_to_worn")]
+    if not told:
+        return ""
+    worn, own = (np.array([float(line[name]) for line in told]) for name in ("identity_to_worn", "identity_to_own"))
+    found = np.mean([line["identity_found"] == "1" for line in told])
+    return html.paragraph(
+        f"By the embedder, {np.mean(worn < own):.0%} of {len(told)} swapped faces are nearer to the person worn "
+        f"(median distance {np.median(worn):.2f}) than to the person in the frame ({np.median(own):.2f}); of all "
+        f"people known, {found:.0%} are nearest to the one worn."
+    )
 
 
 def _thirds(one: Judged) -> str:

@@ -111,6 +111,27 @@ class _Components:
         return self.fit(x).transform(x)
 
 
+def kernel_distance(real: Features, fake: Features) -> float:
+    """Kernel inception distance: unbiased squared MMD with the cubic polynomial kernel (Binkowski et al., ICLR 2018).
+
+    Args:
+        real: ``(N, D)`` features, two rows or more.
+        fake: ``(M, D)``, likewise.
+
+    Returns:
+        Around 0 for features of one distribution, and then sometimes below; NaN for fewer rows.
+    """
+    n, m = len(real), len(fake)
+    if min(n, m) < 2:
+        return float("nan")
+    own, other, both = (
+        (np.asarray(a, np.float64) @ np.asarray(b, np.float64).T / real.shape[1] + 1) ** 3
+        for a, b in ((real, real), (fake, fake), (real, fake))
+    )
+    inside = (own.sum() - np.trace(own)) / (n * (n - 1)) + (other.sum() - np.trace(other)) / (m * (m - 1))
+    return float(inside - 2 * both.mean())
+
+
 def share_bias(swapped: Sequence[int], skipped: Sequence[int]) -> float:
     """Cramer's V between class and whether a frame has a swap: 0 if all classes have the same share, 1 at most.
 

@@ -4,6 +4,7 @@ from fsa_data.worker.clip import ClipReport, swap_clip
 from fsa_data.worker.export import ExportReport, export_frames
 from fsa_data.worker.fold_engine import fold_engine
 from fsa_data.worker.identities import IdentityMap, load_identity_map, person_of
+from fsa_data.worker.lookalikes import Lookalike, find_lookalikes, with_lookalikes
 from fsa_data.worker.materialise import MaterialiseReport, materialise, materialise_plan
 from fsa_data.worker.own_faces import OwnFaces, own_faces
 from fsa_data.worker.plan import KEY_VERSION, Plan, Recipe, plan
@@ -20,6 +21,7 @@ __all__ = [
     "ExportReport",
     "How",
     "IdentityMap",
+    "Lookalike",
     "MaterialiseReport",
     "OwnFaces",
     "Plan",
@@ -32,6 +34,7 @@ __all__ = [
     "clips_of_frames",
     "clips_of_paths",
     "export_frames",
+    "find_lookalikes",
     "fold_engine",
     "load_flows",
     "load_identity_map",
@@ -43,5 +46,6 @@ __all__ = [
     "plan",
     "score_flows",
     "swap_clip",
+    "with_lookalikes",
     "working_frame",
 ]

@@ -4,10 +4,10 @@ import importlib.util
 
 import numpy as np
 import pytest
-from embedding import embed
 
 from fsa_data.engines import MeshWarp
 from fsa_data.faces import BLENDSHAPE_NAMES, load_landmarker
+from fsa_data.quality.identity import load_embedder
 from fsa_data.sources import find_faces, load_source
 from fsa_data.types import paste
 
@@ -44,6 +44,7 @@ def swapped(targets, donors):
 
 
 def test_a_swapped_face_is_nearer_to_its_donor_than_to_its_target(london):
+    embed = load_embedder("dlib")
     known = {face.identity: embed(face.image, face.face) for face in london["neutral"]}
     others = np.array([np.linalg.norm(known["p001"] - vector) for name, vector in known.items() if name != "p001"])
     assert others.mean() > 0.7  # the embedding itself tells people apart

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from fsa_data.evaluate import concatenate
-from fsa_data.evaluate.probes import by_tercile, detectability, preservation, residual_identity, share_bias
+from fsa_data.evaluate.probes import (
+    by_tercile,
+    detectability,
+    kernel_distance,
+    preservation,
+    residual_identity,
+    share_bias,
+)
 from tests.evaluate.tables import CLASSES, make_table
 
 RNG = np.random.default_rng(0)
@@ -41,6 +48,22 @@ def test_who_it_is_is_told_until_it_is_taken_away():
     assert real == same > 0.95
     assert residual_identity(frames[0], SUBJECT, frames[1], other, SUBJECT)[1] < 0.5
     assert np.isnan(residual_identity(frames[0], np.full(240, "a"), frames[1], other, SUBJECT)[0])
+
+
+def test_kernel_distance_is_none_between_samples_of_one_kind():
+    """Against the sum written out, and by what it must be for equal and for shifted distributions."""
+    a, b = RNG.normal(size=(5, 3)), RNG.normal(size=(4, 3))
+
+    def k(x, y):
+        return (x @ y / 3 + 1) ** 3
+
+    own = np.mean([k(a[i], a[j]) for i in range(5) for j in range(5) if i != j])
+    other = np.mean([k(b[i], b[j]) for i in range(4) for j in range(4) if i != j])
+    assert kernel_distance(a, b) == pytest.approx(own + other - 2 * np.mean([[k(x, y) for y in b] for x in a]))
+    alike = [kernel_distance(RNG.normal(size=(100, 8)), RNG.normal(size=(100, 8))) for _ in range(20)]
+    assert abs(np.mean(alike)) < 0.02
+    assert kernel_distance(RNG.normal(size=(100, 8)), RNG.normal(1.0, 1.0, (100, 8))) > 0.5
+    assert np.isnan(kernel_distance(a[:1], b))
 
 
 def test_share_bias_is_cramers_v():
