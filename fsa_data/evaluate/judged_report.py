@@ -110,9 +110,10 @@ def probes_section(judged: dict[str, Judged], classes: Sequence[str]) -> str:
         html.table(header, rows),
         html.paragraph(
             "swap told: how well a small probe tells swaps from real frames of people it has not seen (0.5 is chance); "
-            "what is easily told can be learnt as a shortcut. KID: kernel distance between real and swapped face crops, of "
-            "the same network's features (not Inception's: compare arms, not papers); 0 is alike. share bias: Cramer's V between class and having a swap. "
-            "The rest: how often a probe tells who is in a frame, by the face, by all but the face, and by the whole "
+            "what is easily told can be learnt as a shortcut. KID: kernel distance between real and swapped face crops "
+            "by features of the same network (not Inception's: compare arms, not papers); 0 is alike. share bias: "
+            "Cramer's V between class and having a swap. The rest: how often a probe tells who is in a frame, by the "
+            "face, by all but the face, and by the whole "
             f"frame, before and after the swap (chance {chance:.2f}). A swap is a new face, not a new person."
         ),
         html.paragraph(f"Labels: {kept}, by classifiers that have not seen the person.") if kept else "",

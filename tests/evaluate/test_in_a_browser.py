@@ -1,4 +1,4 @@
-"""The report in a real browser, where there is one: nothing is asked of a network, and nothing is too wide for a phone."""
+"""The report in a real browser, where there is one: nothing is asked of a network, nothing is too wide for a phone."""
 
 import http.server
 import shutil
