@@ -86,7 +86,7 @@ def probes_section(judged: dict[str, Judged], classes: Sequence[str]) -> str:
     rows: list[list[object]] = []
     for arm, one in judged.items():
         told = one.probes["identity_told"]
-        rows.append([arm, one.probes["detectable_auc"], one.probes["kid"], one.probes["share_bias"]])
+        rows.append([arm, one.probes["detectable_auc"], one.probes.get("kid"), one.probes["share_bias"]])
         rows[-1] += [told[part][kind] for part in ("face", "body", "frame") for kind in ("real", "fake")]
     header = ["arm", "swap told (AUC)", "KID", "share bias"]
     header += [f"{part}, {kind}" for part in ("face", "body", "frame") for kind in ("before", "after")]
