@@ -161,22 +161,23 @@ def _probes(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, sights: list[_S
     }
     # people are learnt from half of the frames and told on the other half
     known = np.arange(len(sights)) % 2 == 0
-    identity, whole, kid = {}, None, float("nan")
-    for name, pairs in looks.items():
-        real, fake = (_features(network, [pair[n] for pair in pairs], crop and name != "face") for n in (0, 1))
+    seen = {
+        name: [_features(network, [pair[n] for pair in pairs], crop and name != "face") for n in (0, 1)]
+        for name, pairs in looks.items()
+    }
+    identity = {}
+    for name, (real, fake) in seen.items():
         told = residual_identity(real[known], subject[known], real[~known], fake[~known], subject[~known])
         identity[name] = {"real": _number(told[0]), "fake": _number(told[1])}
-        whole = (real, fake) if name == "frame" else whole
-        kid = kernel_distance(real, fake) if name == "face" else kid
-    assert whole is not None
-    auc, of_class = detectability(*whole, subject, label, len(fakes.classes))
+    real, fake = seen["frame"]
+    auc, of_class = detectability(real, fake, subject, label, len(fakes.classes))
     cover = dataset.coverage()["by_class"]
     swapped, skipped = ([cover.get(name, {}).get(key, 0) for name in fakes.classes] for key in ("swapped", "skipped"))
     return {
         "swaps": len(sights),
         "detectable_auc": _number(auc),
         "detectable_auc_by_class": dict(zip(fakes.classes, of_class, strict=True)),
-        "kid": _number(kid),
+        "kid": _number(kernel_distance(seen["face"][0], seen["face"][1])),
         "identity_told": identity,
         "identity_chance": 1 / len(set(subject.tolist())),
         "share_bias": share_bias(swapped, skipped),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
+from fsa_data.datasets.command import command_of
 from fsa_data.datasets.lineage import Audit, carries, check_fold, excluded_rows, nothing_left
 from fsa_data.datasets.maskdar import check_condition, check_subjects, labelled, of_subjects
 from fsa_data.datasets.rows import Rows, StoredPixels
@@ -159,7 +158,7 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         # last: what is wrong with the rest leaves no new store behind
         self.store = store if isinstance(store, SwapStore) else SwapStore(store)
         options = {"source": source_options, "engine": engine_options, "merge": merge, "gate": gate}
-        self._command = _command(frames, source, engine, options, self.store, self.recipe)
+        self._command = command_of(frames, source, engine, options, self.store, self.recipe)
         nothing_yet = Rows.real(np.zeros(0, np.int64))
         super().__init__(
             chosen,
@@ -367,32 +366,6 @@ class DeepfakeAugmentedMaskDAR(FrameView):
             check_condition("test", condition, test.conditions, every.conditions, subjects)
         test._dataset, test._subjects, test._condition = self, subjects, condition
         return test
-
-
-def _command(
-    frames: LabelledFrames | str | Path,
-    source: str | Sequence[str] | Source,
-    engine: str | SwapEngine,
-    options: Mapping[str, Mapping[str, Any] | None],
-    store: SwapStore,
-    recipe: Recipe,
-) -> str:
-    """The command that makes what a data set needs; capitals stand for what only the caller knows."""
-    size = recipe.working_size
-    sources = [source] if isinstance(source, str) else list(source) if isinstance(source, Sequence) else ["SOURCE"]
-    words = ["--csv", "FRAMES.csv"] if isinstance(frames, LabelledFrames) else ["--maskdar", str(frames)]
-    for spec in sources:
-        words += ["-s", spec]
-    words += ["--engine", engine if isinstance(engine, str) else "ENGINE"]
-    for kind, given in options.items():
-        for key, value in (given or {}).items():
-            words += [f"--{kind}-option", f"{key}={json.dumps(value)}"]
-    if recipe.identities:
-        words += ["--identity-map", "IDENTITIES.csv"]
-    shown = "native" if size is None else f"{size[0]}x{size[1]}" if isinstance(size, tuple) else str(size)
-    words += ["--store", str(store.path), "--working-size", shown]
-    words += ["--fakes-per-frame", str(recipe.fakes_per_frame), "--seed", str(recipe.seed)]
-    return shlex.join(["fsa", "materialise", *words])
 
 
 def _warn_of_failures(report: MaterialiseReport) -> None:
