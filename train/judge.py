@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fsa_data.datasets import DeepfakeAugmentedMaskDAR, FrameView
-from fsa_data.evaluate import write_atomic, write_json
+from fsa_data.evaluate import Pair, write_atomic, write_json
 from fsa_data.evaluate.probes import detectability, kernel_distance, residual_identity, share_bias
+from fsa_data.evaluate.report import write_pairs
 from fsa_data.faces import load_landmarker
 from fsa_data.quality import compare_faces, found_again
 from fsa_data.quality.identity import Embedder, Embedding, distance, load_embedder
@@ -33,6 +34,7 @@ from train.start import build_classifier
 QUALITY, PROBES = "quality.csv", "probes.json"
 _SIDE = 112
 _GREY = 128
+_WORST = 6  # swaps that are shown
 _PHOTOS = 6  # of each person worn, to tell them by
 
 
@@ -60,7 +62,10 @@ def judge(dataset: DeepfakeAugmentedMaskDAR, config: Config, directory: Path) ->
     chosen = fakes.subset(rows)
     sights = [_sight(dataset, chosen, at) for at in range(len(chosen))]
     who = _Identity(load_embedder(config.embedder), dataset) if config.embedder is not None else None
-    _write_quality(directory / QUALITY, chosen, sights, who)
+    worst = _write_quality(directory / QUALITY, chosen, sights, who)
+    about = [(sights[at], chosen.meta(at), chosen.classes[int(chosen.targets[at])]) for at in worst]
+    pairs = [Pair(s.real, s.fake, label, meta["subject"], meta["source_identity"]) for s, meta, label in about]
+    write_pairs(directory / "figures", "worst", pairs)
     write_json(directory / PROBES, _probes(dataset, chosen, sights, config.fit.crop))
 
 
@@ -97,7 +102,8 @@ def _sight(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, at: int) -> _Sig
     return _Sight(real, fakes.array(at), Box(x, y, w, h))
 
 
-def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight], who: _Identity | None) -> None:
+def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight], who: _Identity | None) -> list[int]:
+    """A line for each swap; returns where the worst are, first those without a face."""
     landmarker, lines = load_landmarker(), []
     for at, sight in enumerate(tqdm(sights, desc="judging", unit="swap", disable=None)):
         outside = (sight.real != sight.fake).any(axis=2)
@@ -129,6 +135,8 @@ def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight], who: _Ide
     writer.writeheader()
     writer.writerows(lines)
     write_atomic(path, out.getvalue())
+    values = np.array([-np.inf if line["quality"] == "" else line["quality"] for line in lines], np.float64)
+    return [int(at) for at in np.argsort(values, kind="stable")[:_WORST]]
 
 
 _TOLD = ("identity_to_worn", "identity_to_own", "identity_found")

@@ -26,7 +26,7 @@ from fsa_data.evaluate.results import number, plain_name
 from fsa_data.evaluate.statistics import Comparison, Interval
 from fsa_data.types import Json
 
-_PAIRS_SHOWN = 4
+_PAIRS_SHOWN, _WORST_SHOWN = 4, 6
 _SENTENCE = {
     "better": "is better than",
     "worse": "is worse than",
@@ -303,25 +303,22 @@ def _cost(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
 def _gallery(evidence: Evidence) -> str:
     parts = []
     for arm in evidence.arms:
-        tiles = []
-        for file, line in list(_pairs(arm.runs[0]))[:_PAIRS_SHOWN]:
-            what = f"{line['label']}: {line['subject']}, right with the face of {line['source_identity']}"
-            tiles.append(html.image(file.read_bytes(), "image/jpeg", f"{arm.name}, {what}", what))
-        if tiles:
-            parts += [f"<h3>{html.escape(arm.name)}</h3>", f'<div class="gallery">{"".join(tiles)}</div>']
+        for name, title, most in (("pair", arm.name, _PAIRS_SHOWN), ("worst", f"{arm.name}, the worst", _WORST_SHOWN)):
+            tiles = []
+            for file, line in _pairs(arm.runs[0] / "figures", name)[:most]:
+                what = f"{line['label']}: {line['subject']}, right with the face of {line['source_identity']}"
+                tiles.append(html.image(file.read_bytes(), "image/jpeg", f"{title}, {what}", what))
+            if tiles:
+                parts += [f"<h3>{html.escape(title)}</h3>", f'<div class="gallery">{"".join(tiles)}</div>']
     return html.section("Pairs: left real, right as trained on", *parts)
 
 
-def _pairs(run: Path) -> list[tuple[Path, dict[str, str]]]:
-    table = run / "figures" / "pairs.csv"
+def _pairs(folder: Path, name: str) -> list[tuple[Path, dict[str, str]]]:
+    table = folder / f"{name}s.csv"
     if not table.is_file():
         return []
     with table.open(newline="", encoding="utf-8") as lines:
-        return [
-            (run / "figures" / line["file"], line)
-            for line in csv.DictReader(lines)
-            if (run / "figures" / line["file"]).is_file()
-        ]
+        return [(folder / line["file"], line) for line in csv.DictReader(lines) if (folder / line["file"]).is_file()]
 
 
 def _calibration(evidence: Evidence) -> str:

@@ -5,6 +5,8 @@ Every number and figure comes from the prediction table and ``results.json``, wh
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +92,7 @@ def write_report(run: Path, results: Mapping[str, Any], table: Predictions, back
     pictures = draw_figures(results, table)
     for name, data in pictures.items():
         write_atomic(run / "figures" / name, data)
-    _write_pairs(run / "figures", background.gallery)
+    write_pairs(run / "figures", "pair", background.gallery)
     body = "\n".join(
         [
             _headline(results, table),
@@ -258,15 +260,17 @@ def _coverage(results: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     return html.section("What could be swapped", *parts)
 
 
-def _write_pairs(folder: Path, pairs: Sequence[Pair]) -> None:
-    """The gallery as files, with a table of what they show, for reports of several runs."""
-    lines = ["file,label,subject,source_identity"]
+def write_pairs(folder: Path, name: str, pairs: Sequence[Pair]) -> None:
+    """Pairs as ``NAME-00.jpg`` ..., and ``NAMEs.csv`` that says what they show, for reports of several runs."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["file", "label", "subject", "source_identity"])
     for number, pair in enumerate(pairs):
-        write_atomic(folder / f"pair-{number:02d}.jpg", _side_by_side(pair))
-        cells = (f"pair-{number:02d}.jpg", pair.label, pair.subject, pair.source_identity)
-        lines.append(",".join('"' + cell.replace('"', '""') + '"' for cell in cells))
+        file = f"{name}-{number:02d}.jpg"
+        write_atomic(folder / file, _side_by_side(pair))
+        writer.writerow([file, pair.label, pair.subject, pair.source_identity])
     if pairs:
-        write_atomic(folder / "pairs.csv", "\n".join(lines) + "\n")
+        write_atomic(folder / f"{name}s.csv", out.getvalue())
 
 
 def _gallery(pairs: Sequence[Pair]) -> str:

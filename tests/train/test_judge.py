@@ -26,6 +26,7 @@ def test_a_line_for_each_swap(arms):
     assert len(found) >= 24
     assert all(float(line["pose_error_deg"]) < 30 and float(line["quality"]) <= 0 for line in found)
     assert not (arms / "real" / "quality.csv").exists()
+    assert len(list((arms / "hybrid" / "figures").glob("worst-*.jpg"))) == 6
 
 
 def test_probes(arms):
