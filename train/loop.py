@@ -171,9 +171,10 @@ def _needed(key: str, value: str | None) -> str:
 def _train_all(
     config: Config, directory: Path, accelerator: str, frames: LabelledFrames, folds: list[Fold], start: float
 ) -> Outcome:
-    fakes = Fakes(in_arm(config), frames, folds)
+    used = in_arm(config)
+    fakes = Fakes(used, frames, folds)
     engines = len({id(fakes.of(fold)) for fold in folds})
-    capacity = len(frames) * (1 + config.fakes_per_frame * engines)
+    capacity = len(frames) * (1 + used.fakes_per_frame * engines)
     pool = PixelPool(config.fit.image_size, config.fit.crop, capacity, directory)
     run = _Run(config, directory, accelerator, fakes, frames, pool)
     rows = [_fold_rows(run, fold) for fold in folds]

@@ -102,6 +102,14 @@ def test_an_arm_runs_at_equal_steps_on_the_same_frames(launch, hybrid, tmp_path,
         assert set(trained.values()) == {(expected, 0)}
 
 
+def test_a_dose_of_two_makes_two_of_each_frame(launch, tmp_path):
+    assert launch(tmp_path, "setup=hybrid", "setup.fakes_per_real=1.5") == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["arm"] == "hybrid x1.5"
+    assert all(fold["n_train_fake"] == round(1.5 * fold["n_train_real"]) for fold in results["folds"])
+    assert results["coverage"]["swapped"] > 80  # two of each of 45 frames
+
+
 def test_randaugment_is_drawn_by_the_seed_alone():
     import torch
 
