@@ -109,8 +109,13 @@ def refreshed(directory: Path, old: Index) -> Index:
             read[name] = read_columns(directory / name)
         except DamagedShardError as error:
             warnings.warn(f"{error} Until then its rows count as missing.", RuntimeWarning, stacklevel=2)
-    index = _joined(old, known, read, present)
-    if len(read) >= _WORTH_WRITING or len(known) < len(old.shards):
+    if len(known) < len(old.shards):  # something was removed: whoever has left the store leaves the index
+        index = _joined(old, known, read, present)
+        write_manifest(directory, index)
+        return index
+    index = _grown(old, read, present)
+    # written anew when it has grown by an eighth: a store that fills up is not saved again and again
+    if len(read) >= max(_WORTH_WRITING, len(known) // _WORTH_WRITING):
         write_manifest(directory, index)
     return index
 
@@ -156,6 +161,36 @@ def _manifest(directory: Path) -> Index | None:
     if any(rows.dtype != ENTRY for rows in entries.values()):
         return None
     return Index(shards, sizes, names, keys, entries)
+
+
+def _grown(old: Index, read: dict[str, Columns], present: dict[str, int]) -> Index:
+    """The index with the rows of further shards; nothing that is known is sorted or numbered again."""
+    names = {name: at for at, name in enumerate(old.names)}
+    parts: dict[str, list[tuple[Keys, Entries]]] = {kind: [] for kind in KINDS}
+    for at, columns in enumerate(read.values(), start=len(old.shards)):
+        parts[columns.kind].append((columns.keys, _entries(columns, at, names)))
+    keys, entries = dict(old.keys), dict(old.entries)
+    for kind, found in parts.items():
+        if found:
+            new = _ordered(np.concatenate([key for key, _ in found]), np.concatenate([rows for _, rows in found]))
+            keys[kind], entries[kind] = _inserted(old.keys[kind], old.entries[kind], *new)
+    sizes = (*old.sizes, *(present[name] for name in read))
+    return Index((*old.shards, *read), sizes, tuple(names), keys, entries)
+
+
+def _inserted(keys: Keys, entries: Entries, new_keys: Keys, new_entries: Entries) -> tuple[Keys, Entries]:
+    """Sorted rows put among sorted rows; a known key keeps its row, unless that failed and the new one did not."""
+    at = np.searchsorted(keys, new_keys)
+    there = np.zeros(len(new_keys), bool)
+    inside = at < len(keys)
+    there[inside] = keys[at[inside]] == new_keys[inside]
+    fresh = ~there
+    better = there.copy()
+    better[there] = (entries["status"][at[there]] == _FAILED) & (new_entries["status"][there] != _FAILED)
+    if better.any():
+        entries = entries.copy()
+        entries[at[better]] = new_entries[better]
+    return np.insert(keys, at[fresh], new_keys[fresh]), np.insert(entries, at[fresh], new_entries[fresh])
 
 
 def _joined(old: Index, known: dict[str, int], read: dict[str, Columns], present: dict[str, int]) -> Index:
