@@ -4,7 +4,7 @@ python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
 `python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines,
-protocol and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been measured is
+store, load, protocol and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been measured is
 left as it is.
 """
 
@@ -166,6 +166,34 @@ def engines_table(figures: Path) -> str:
     return "\n".join([*lines, "", f"{where} ({found['machine']['processor']}, no GPU)."])
 
 
+def scale_table(figures: Path) -> str:
+    """What a store costs by its size and under load, as Markdown tables; bars stand in brackets."""
+    stores, load = _load(figures / "store.json")["stores"], _load(figures / "load.json")
+    lines = ["| swaps | opened in, s | memory, bytes a row | a row, us | a key, us |", "|---:|---:|---:|---:|---:|"]
+    for rows, ways in stores.items():
+        one = ways["from_manifest"]
+        costs = f"{one['open_s']:.2f} | {one['index_bytes_per_row']:.0f} | {one['row_us']:.2f} | {one['key_us']:.0f}"
+        lines.append(f"| {int(rows):,} | {costs} |")
+    first, last = (ways["from_manifest"]["row_us"] for ways in (list(stores.values())[0], list(stores.values())[-1]))
+    beside, memory, parts = load["load"], load["memory"], load["slices"]
+    few, many = (memory[name]["peak_mb"] for name in ("1000", "100000"))
+    read = f"{beside['reads']} reads by 4 processes: failed (none)"
+    lines += [
+        "",
+        "| | |",
+        "|---|---:|",
+        f"| a row, largest store against smallest (1.5) | {last / first:.2f} |",
+        f"| {read} | {beside['failed_reads']} |",
+        f"| slowest of them, ms | {beside['slowest_read_ms']:.0f} |",
+        f"| what the writer loses beside them (10 %) | {beside['writer_loss']:.0%} |",
+        f"| peak memory of 1,000 and of 100,000 swaps, MB (equal) | {few:.0f}, {many:.0f} |",
+        f"| two slices against one process, times as fast (1.7) | {parts['ratio']:.2f} |",
+        "",
+        f"In brackets what was aimed at. {load['machine']['processor']}, 2 cores.",
+    ]
+    return "\n".join(lines)
+
+
 def protocol_table(figures: Path) -> str:
     """How often the protocol claims a planted effect, and one that is not there, as a Markdown table."""
     found = _load(figures / "protocol.json")
@@ -221,6 +249,7 @@ def main() -> None:
         ("speed", speed_table, options.figures, "README.md"),
         ("flows", flows_table, options.figures, "docs/score.md"),
         ("engines", engines_table, options.figures, "docs/engines.md"),
+        ("scale", scale_table, options.figures, "docs/scale.md"),
         ("protocol", protocol_table, options.figures, "docs/protocol.md"),
     ):
         try:
