@@ -4,8 +4,8 @@ python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
 `python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines,
-store, load, protocol and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been measured is
-left as it is.
+store, load, protocol and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been
+measured is left as it is.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def scale_table(figures: Path) -> str:
         one = ways["from_manifest"]
         costs = f"{one['open_s']:.2f} | {one['index_bytes_per_row']:.0f} | {one['row_us']:.2f} | {one['key_us']:.0f}"
         lines.append(f"| {int(rows):,} | {costs} |")
-    first, last = (ways["from_manifest"]["row_us"] for ways in (list(stores.values())[0], list(stores.values())[-1]))
+    costs_us = [ways["from_manifest"]["row_us"] for ways in stores.values()]
     beside, memory, parts = load["load"], load["memory"], load["slices"]
     few, many = (memory[name]["peak_mb"] for name in ("1000", "100000"))
     read = f"{beside['reads']} reads by 4 processes: failed (none)"
@@ -182,7 +182,7 @@ def scale_table(figures: Path) -> str:
         "",
         "| | |",
         "|---|---:|",
-        f"| a row, largest store against smallest (1.5) | {last / first:.2f} |",
+        f"| a row, largest store against smallest (1.5) | {costs_us[-1] / costs_us[0]:.2f} |",
         f"| {read} | {beside['failed_reads']} |",
         f"| slowest of them, ms | {beside['slowest_read_ms']:.0f} |",
         f"| what the writer loses beside them (10 %) | {beside['writer_loss']:.0%} |",
