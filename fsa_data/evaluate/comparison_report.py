@@ -78,11 +78,11 @@ def write_comparison(evidence: Evidence, out: Path, command: str = "") -> Path:
 def sentence(one: Comparison) -> str:
     """A comparison in words; the verdict decides which.
 
-    >>> # "hybrid shows no evidence of a difference from real_only: macro-F1 +0.012 (-0.030 to +0.051) per person"
+    E.g. ``hybrid shows no evidence of a difference from real_only: macro-F1 +0.012 (-0.030 to +0.051), 30 people``.
     """
-    found = one.difference
+    found = one.pooled
     return (
-        f"{one.arm} {_SENTENCE[one.verdict]} {one.against}: macro-F1 per person {found.value:+.3f} "
+        f"{one.arm} {_SENTENCE[one.verdict]} {one.against}: macro-F1 {found.value:+.3f} "
         f"({found.low:+.3f} to {found.high:+.3f}), {one.people} people"
     )
 
@@ -200,8 +200,9 @@ def _differences(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
         ]
     parts.append(
         html.paragraph(
-            "difference is the Hodges-Lehmann estimate per person, pooled that of pooled macro-F1; effect is the rank-"
-            "biserial correlation; detectable is the "
+            "difference is the Hodges-Lehmann estimate per person, pooled that of pooled macro-F1, by a bootstrap over "
+            "people. With few frames per person most differences are exactly 0, and only the second tells. effect is "
+            "the rank-biserial correlation; detectable is the "
             "difference that so many people, as different as these, show with probability 0.8: smaller ones are easily "
             "missed.",
             "soft",

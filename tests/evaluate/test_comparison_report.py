@@ -105,7 +105,7 @@ def test_words_are_those_of_the_rule(report, tmp_path):
     page = Reader(report)
     text = " ".join(page.words)
     title = text[text.index("hybrid is better") :]
-    assert title.startswith("hybrid is better than real_only: macro-F1 per person +0.")
+    assert title.startswith("hybrid is better than real_only: macro-F1 +0.")
     assert "face_blur shows no evidence of a difference from real_only" in text
     assert not re.search(r"improv|outperform|significant", text)
 

@@ -90,6 +90,21 @@ def test_words_are_given_by_rule():
     assert statistics.equivalence(wide, 0.02) > 0.05
 
 
+def test_many_zeros_are_no_equivalence():
+    """Two frames per person: most differences are 0, the others large. The middle person says nothing of the mean."""
+    d = np.array([0.0] * 36 + [2 / 3] * 8 + [-2 / 3] * 7)
+    assert max(statistics.signed_rank(d + 0.02, "greater"), statistics.signed_rank(d - 0.02, "less")) < 0.05
+    assert statistics.equivalence(d, 0.02) > 0.2
+    assert statistics.equivalence(np.zeros(8), 0.02) < 0.05
+    assert statistics.equivalence(np.full(8, 0.03), 0.02) > 0.9
+
+
+def test_equivalence_is_claimed_seldom_at_the_margin():
+    rng = np.random.default_rng(8)
+    claims = [statistics.equivalence(rng.normal(0.02, 0.03, 30), 0.02) < 0.05 for _ in range(400)]
+    assert np.mean(claims) <= 0.08
+
+
 def test_what_is_detectable_is_detected():
     """Simulated: a shift of that size is found in about 80 % of experiments by the signed-rank test."""
     rng = np.random.default_rng(1)
