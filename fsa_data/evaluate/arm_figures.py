@@ -40,20 +40,20 @@ def people_figure(scores: Mapping[str, Mapping[str, float]]) -> bytes:
 
 
 def differences_figure(compared: Sequence[Comparison], margin: float) -> bytes:
-    """Differences with their intervals and the margin of equivalence; a PNG file."""
+    """Differences of pooled macro-F1 with their intervals, and the margin of equivalence; a PNG file."""
     figure, axes = new_figure(7.2, 1.3 + 0.42 * len(compared))
     rows = np.arange(len(compared))
     axes.axvspan(-margin, margin, color=_GREY, alpha=0.4, linewidth=0)
     axes.axvline(0, color="#4a5568", linewidth=1)
     for row, one in zip(rows, compared, strict=True):
         colour = {"better": "#2f855a", "worse": _RED}.get(one.verdict, _BLUE)
-        axes.plot([one.difference.low, one.difference.high], [row, row], color=colour, linewidth=2)
-        axes.scatter([one.difference.value], [row], color=colour, zorder=3)
+        axes.plot([one.pooled.low, one.pooled.high], [row, row], color=colour, linewidth=2)
+        axes.scatter([one.pooled.value], [row], color=colour, zorder=3)
         axes.annotate(one.verdict, (1, row), xycoords=("axes fraction", "data"), xytext=(4, -3),
                       textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
     axes.set_yticks(rows, [f"{one.arm} - {one.against}" for one in compared], fontsize=8)
     axes.set_ylim(len(compared) - 0.4, -0.6)
-    axes.set_xlabel("difference of macro-F1 per person, 95 % interval; grey: margin of equivalence")
+    axes.set_xlabel("difference of macro-F1, 95 % interval over people; grey: margin of equivalence")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return png_bytes(figure)

@@ -120,7 +120,7 @@ def _answer(evidence: Evidence) -> str:
     notes = [
         f"Tested on real frames of {people} people of {data}, each kept out of the training that tested them. Words "
         f"are given by rule: better and worse if Wilcoxon's signed-rank test over people, corrected by Holm, has p < "
-        f"{statistics.LEVEL}; equivalent if two one-sided tests exclude a difference of {evidence.margin}; else no "
+        f"{statistics.LEVEL}; equivalent if one-sided tests exclude a difference of {evidence.margin}; else no "
         "evidence. Intervals are 95 %."
     ]
     if fewest >= statistics.LEVEL:
