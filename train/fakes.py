@@ -70,8 +70,14 @@ class Fakes:
 
     def coverage(self) -> dict[str, Any]:
         """What became of the swaps, of all engines together."""
-        distinct = {id(dataset): dataset for dataset in self._of.values()}
-        return _summed([dataset.coverage() for dataset in distinct.values()])
+        return _summed([dataset.coverage() for dataset in self._distinct()])
+
+    def patch_bytes(self) -> int:
+        """Bytes of all swaps in the store, of all engines together."""
+        return sum(dataset.patch_bytes() for dataset in self._distinct())
+
+    def _distinct(self) -> list[DeepfakeAugmentedMaskDAR]:
+        return list({id(dataset): dataset for dataset in self._of.values()}.values())
 
     def _made(
         self, config: Config, frames: LabelledFrames, engine: str | SwapEngine, options: dict[str, Any]

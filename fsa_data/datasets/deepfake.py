@@ -252,6 +252,10 @@ class DeepfakeAugmentedMaskDAR(FrameView):
         view = FrameView(self.frames, pixels, rows, **self._settings())
         return view if subjects is None else view.subset(np.isin(view.groups, list(subjects)))
 
+    def patch_bytes(self) -> int:
+        """Bytes that the patches of all swaps take in the store."""
+        return int(self._swaps["size"][(self._swaps["shard"] >= 0) & (self._swaps["status"] == _SWAPPED)].sum())
+
     def real_frame(self, frame: int) -> Image:
         """Working frame at a position among the frames, ``(H, W, 3)`` uint8 RGB; may be read-only."""
         return self._pixels.frame(frame)

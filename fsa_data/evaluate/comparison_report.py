@@ -278,6 +278,7 @@ def _cost(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
         timing = [result["timing"] for result in arm.results]
         swaps = sum(of.get("swaps", {}).get("made", 0) for of in timing)
         seconds = sum(of.get("swaps", {}).get("seconds", 0.0) for of in timing)
+        stored = max(of.get("swaps", {}).get("bytes", 0) for of in timing)
         ratio = arm.fakes_per_real
         rows.append(
             [
@@ -285,6 +286,7 @@ def _cost(evidence: Evidence, pictures: Mapping[str, bytes]) -> str:
                 html.Number("only fakes" if math.isinf(ratio) else f"{ratio:.2f}"),
                 swaps,
                 round(seconds, 1),
+                round(stored / 1e6, 1),
                 round(sum(of["fit_s"] for of in timing), 1),
                 arm.pooled.value,
             ]

@@ -78,6 +78,7 @@ def test_a_rerun_skips_finished_folds(hybrid, launch, tmp_path, capsys):
     new, old = results_of(again), results_of(hybrid)
     assert {k: v for k, v in new.items() if k != "timing"} == {k: v for k, v in old.items() if k != "timing"}
     assert new["timing"]["swaps"]["made"] == 0
+    assert new["timing"]["swaps"]["bytes"] > 1000
 
 
 class InterruptedTestError(Exception):
