@@ -194,9 +194,9 @@ def read_xseg(path: str | Path) -> Saved:
     try:
         with safe_open(str(path), "pt") as file:
             said = file.metadata() or {}
-            if said.get("format") != FORMAT:
+            if FORMAT not in said:
                 raise WrongWeightsError(f"{path} is no XSeg model of this version ({FORMAT}).")
-            state = json.loads(said["state"])
+            state = json.loads(said[FORMAT])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no mapping
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         if isinstance(error, WrongWeightsError):
@@ -219,7 +219,7 @@ def _write(
     tensors |= {f"rms.{key}": value for key, value in optimiser.moments.items()}
     content = save(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
-        {"format": FORMAT, "state": json.dumps(state)},
+        {FORMAT: json.dumps(state)},  # one entry: the order of several differs from process to process
     )
     try:
         write_atomic(out, content)
