@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,8 +18,8 @@ from fsa_data.store.index import Entries
 from fsa_data.store.shard import damaged_row, read_columns
 from fsa_data.types import Box, Image
 
-MAX_OPEN = 256
-"""Shards mapped at once by one reader; a mapped file counts as an open one."""
+MAX_OPEN = max(64, min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
+"""Shards mapped at once by one reader: a mapped file counts as an open one, so half of those a process may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from fsa_data.store.writer import StoreWriter, sweep, write_atomically
 from fsa_data.types import FaceReference, Image, Json, Swap
 
 MARKER = "store.json"
-_KEPT = 32
+_KEPT = 256
 """Shards whose columns a store keeps for reading notes; some 100 kB each."""
 
 
