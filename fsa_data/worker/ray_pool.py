@@ -18,8 +18,8 @@ from fsa_data.store import StoreWriter, SwapStore
 from fsa_data.types import Json, SwapEngine
 from fsa_data.worker.ledger import Ledger
 from fsa_data.worker.pool import check_sendable
-from fsa_data.worker.process import GRACE_S, SINGLE_THREADED
-from fsa_data.worker.work import Done, FrameWorker, Kit, Task
+from fsa_data.worker.process import DEVICE_LOST, GRACE_S, SINGLE_THREADED
+from fsa_data.worker.work import Done, FrameWorker, Kit, Task, device_lost
 
 
 class RayWorker:
@@ -47,8 +47,13 @@ class RayWorker:
         """Answers once the actor is made."""
 
     def do(self, tasks: list[Task]) -> list[Done]:
-        """Do some tasks."""
-        return [self._worker.do(task) for task in tasks]
+        """Do some tasks. A lost device ends the process: a fresh one can go on, this one could do nothing more."""
+        try:
+            return [self._worker.do(task) for task in tasks]
+        except RuntimeError as error:
+            if device_lost(error):
+                os._exit(DEVICE_LOST)
+            raise
 
     def seal(self) -> None:
         """Seal what is done; nothing comes after."""
