@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 NETWORKS: dict[str, tuple[str, str]] = {
+    "DaGAN.DepthAwareGenerator": ("fsa_data.nets.dagan", "DepthAwareGenerator"),
+    "DaGAN.DepthDecoder": ("fsa_data.nets.dagan_depth", "DepthDecoder"),
+    "DaGAN.DepthNet": ("fsa_data.nets.dagan_depth", "DepthNet"),
+    "DaGAN.KPDetector": ("fsa_data.nets.dagan", "KPDetector"),
+    "DaGAN.MultiScaleDiscriminator": ("fsa_data.nets.dagan_discriminator", "MultiScaleDiscriminator"),
+    "DaGAN.PoseDecoder": ("fsa_data.nets.dagan_depth", "PoseDecoder"),
+    "DaGAN.ResnetEncoder": ("fsa_data.nets.dagan_depth", "ResnetEncoder"),
+    "DaGAN.SPADEDepthAwareGenerator": ("fsa_data.nets.dagan_spade", "SPADEDepthAwareGenerator"),
     "Deep3DFaceRecon.ReconNetWrapper": ("fsa_data.nets.deep3d", "ReconNetWrapper"),
     "face_alignment.FAN": ("fsa_data.nets.face_alignment", "FAN"),
     "face_alignment.ResNetDepth": ("fsa_data.nets.face_alignment", "ResNetDepth"),
@@ -25,6 +33,11 @@ NETWORKS: dict[str, tuple[str, str]] = {
     "DeepFaceLab.Quick96": ("fsa_data.nets.quick96", "Quick96"),
     "DeepFaceLab.SAEHD": ("fsa_data.nets.saehd", "SAEHD"),
     "DeepFaceLab.XSeg": ("fsa_data.nets.xseg", "XSeg"),
+    "StarGANv2.Discriminator": ("fsa_data.nets.stargan2", "Discriminator"),
+    "StarGANv2.Generator": ("fsa_data.nets.stargan2", "Generator"),
+    "StarGANv2.MappingNetwork": ("fsa_data.nets.stargan2", "MappingNetwork"),
+    "StarGANv2.StyleEncoder": ("fsa_data.nets.stargan2", "StyleEncoder"),
+    "StarGANv2.wing.FAN": ("fsa_data.nets.wing", "FAN"),
     "StyleGAN2.Generator": ("fsa_data.nets.stylegan2", "Generator"),
 }
 """Where each network lives: module and class."""

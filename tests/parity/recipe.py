@@ -204,3 +204,22 @@ def check_hash(fixture: Fixture, state: Mapping[str, Tensor], part: str = "") ->
     expected, got = fixture.meta["weights_sha256"].get(part), weights_sha256(state)
     if got != expected:
         raise ParityError(f"the weights{f' of {part}' if part else ''} have the SHA-256 {got} instead of {expected}")
+
+
+def made_up(module: nn.Module, times: float = 1.0) -> nn.Module:
+    """A network with the recipe's weights, in evaluation mode, of a fixture that lists no keys.
+
+    Args:
+        module: the network.
+        times: what kernels of convolutions are multiplied by.
+    """
+    weights = fill(module.state_dict(), "fan_in")
+    module.load_state_dict({key: each * times if each.ndim == 4 else each for key, each in weights.items()})
+    return module.eval()
+
+
+def gradient_norm(loss: Tensor, *modules: nn.Module) -> Tensor:
+    """Length of a loss's gradient over all parameters of some networks, ``(1,)``; the graph is kept."""
+    parameters = [each for module in modules for each in module.parameters() if each.requires_grad]
+    slopes = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return torch.stack([each.double().square().sum() for each in slopes if each is not None]).sum().sqrt()[None]

@@ -1,0 +1,1 @@
+"""DaGAN: training it, and letting a source photo move as the driver's face does."""
