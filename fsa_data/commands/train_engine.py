@@ -53,8 +53,8 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from fsa_data.engines.autoencoder.snapshot import snapshots
     from fsa_data.engines.autoencoder.train import TrainOptions, pick_device, train
+    from fsa_data.engines.snapshots import snapshots
     from fsa_data.faces import load_landmarker
     from fsa_data.sources import load_source
     from fsa_data.worker.training_faces import source_faces, target_faces, the_identity
@@ -97,7 +97,8 @@ def _run(options: argparse.Namespace) -> int:
 def _preset(options: argparse.Namespace) -> Preset:
     """The preset; whether it can go on from what is there is found out before faces are looked for."""
     from fsa_data.engines.autoencoder.preset_file import find_preset
-    from fsa_data.engines.autoencoder.snapshot import check_architecture, find_snapshot, read_state, snapshots
+    from fsa_data.engines.autoencoder.snapshot import check_architecture, read_state
+    from fsa_data.engines.snapshots import find_snapshot, snapshots
 
     preset = find_preset(options.preset)
     if options.iterations is not None:

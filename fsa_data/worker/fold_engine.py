@@ -56,8 +56,8 @@ def fold_engine(
         LineageError: the source is a test subject, or nobody is left to learn from.
         SourceError: too few faces.
     """
-    from fsa_data.engines.autoencoder.snapshot import snapshots
     from fsa_data.engines.autoencoder.train import TrainOptions, train
+    from fsa_data.engines.snapshots import snapshots
     from fsa_data.worker.training_faces import people_faces, source_faces, the_identity
 
     if not isinstance(engine, AutoencoderEngine):

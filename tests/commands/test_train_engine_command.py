@@ -12,7 +12,7 @@ import pytest
 from fsa_data import simdrive
 from fsa_data.cli import DONE, WRONG_INPUT, main
 from fsa_data.engines import load_engine
-from fsa_data.engines.autoencoder.snapshot import snapshots
+from fsa_data.engines.snapshots import snapshots
 from fsa_data.frames import LabelledFrames, read_image
 from fsa_data.sources.simdrive import FIRST_INDEX
 from tests.worker.clip_parts import heads

@@ -57,7 +57,8 @@ class AutoencoderEngine:
         merge: PasteOptions = OWN_MERGE,
         device: str = "auto",
     ) -> None:
-        from fsa_data.engines.autoencoder.snapshot import find_snapshot, read_state
+        from fsa_data.engines.autoencoder.snapshot import read_state
+        from fsa_data.engines.snapshots import find_snapshot
 
         self.options, self.merge = options or Limits(), merge
         self.snapshot, self.device = find_snapshot(folder), device
@@ -83,7 +84,7 @@ class AutoencoderEngine:
     @property
     def fingerprint(self) -> Json:
         """Name, version, architecture, digest of the weights, and options."""
-        from fsa_data.engines.autoencoder.snapshot import weights_digest
+        from fsa_data.engines.snapshots import weights_digest
 
         return {
             "engine": self.preset.network,
@@ -154,8 +155,8 @@ class AutoencoderEngine:
         if self._net is None or self._pid != os.getpid():
             import torch
 
-            from fsa_data.engines.autoencoder.snapshot import read_tensors
             from fsa_data.engines.autoencoder.train import pick_device
+            from fsa_data.engines.snapshots import read_tensors
 
             with torch.device("meta"):
                 net = self.preset.build()

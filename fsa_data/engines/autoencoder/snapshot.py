@@ -1,38 +1,25 @@
-"""Trainings on disk: each snapshot is a folder that is there as a whole or not at all.
+"""What a training of the autoencoder leaves behind: :mod:`fsa_data.engines.snapshots`, with the state of its own.
 
-``DIR/step-00001000/`` holds ``weights.safetensors`` (all that an engine needs), ``optimiser.safetensors`` and
-``state.json`` (architecture, preset, counters, random states, identities, history). The folder is written under another
-name, flushed and renamed; the one before it is kept.
+``state.json`` holds architecture, preset, counters, random states, identities and history.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fsa_data.engines.autoencoder.preset import Preset
-from fsa_data.errors import DatasetNotFoundError, OutputError, RunDirectoryError, WrongWeightsError, of_system
+from fsa_data.engines.snapshots import MOMENTS, STATE, WEIGHTS, write_folder
+from fsa_data.errors import WrongWeightsError
 from fsa_data.types import Json
-from fsa_data.weights import file_sha256
 
 FORMAT = 1
-WEIGHTS, MOMENTS, STATE = "weights.safetensors", "optimiser.safetensors", "state.json"
-_NAME = re.compile(r"step-(\d{8})")
-_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +47,6 @@ class State:
     rollbacks: int = 0
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Meanwhile no other run may train in a folder; what a killed one left half-written is removed.
-
-    Raises:
-        OutputError: the folder cannot be written.
-        RunDirectoryError: another run is training there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "training.lock", timeout=0):
-            for rough in folder.glob(".step-*"):
-                shutil.rmtree(rough, ignore_errors=True)
-            yield
-    except Timeout as error:
-        raise RunDirectoryError(
-            f"Another run is training in {folder}. Wait for it, or choose another folder."
-        ) from error
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise OutputError(f"Cannot train in {folder}: {of_system(error)}.") from error
-
-
 def write_snapshot(folder: Path, state: State, weights: dict[str, Tensor], moments: dict[str, Tensor]) -> Path:
     """A new snapshot in a training's folder, and the end of those that are two older.
 
@@ -91,47 +56,9 @@ def write_snapshot(folder: Path, state: State, weights: dict[str, Tensor], momen
     Raises:
         OutputError: the folder cannot be written or the disk is full.
     """
-    final = folder / f"step-{state.iteration:08d}"
-    rough = folder / f".{final.name}-{os.getpid()}"
-    try:
-        rough.mkdir(parents=True)
-        for name, tensors in ((WEIGHTS, weights), (MOMENTS, moments)):
-            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, rough / name)
-        (rough / STATE).write_text(json.dumps(_json(state)), encoding="utf-8")
-        for file in rough.iterdir():
-            _flush(file)
-        _flush(rough)
-        if final.exists():  # written before, perhaps by a run that went another way
-            shutil.rmtree(final)
-        rough.rename(final)
-        _flush(folder)
-        for _, old in snapshots(folder)[:-_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        shutil.rmtree(rough, ignore_errors=True)
-        raise OutputError(f"Cannot write a snapshot of the training to {folder}: {of_system(error)}.") from error
-    return final
-
-
-def snapshots(folder: Path) -> list[tuple[int, Path]]:
-    """Iteration and path of every snapshot of a training, the oldest first."""
-    found = [(int(m[1]), path) for path in folder.glob("step-*") if (m := _NAME.fullmatch(path.name))]
-    return sorted(found)
-
-
-def find_snapshot(folder: str | Path) -> Path:
-    """The latest snapshot of a training, or the very snapshot.
-
-    Raises:
-        DatasetNotFoundError: there is none.
-    """
-    folder = Path(folder).expanduser()
-    if (folder / STATE).is_file():
-        return folder
-    if not (found := snapshots(folder)):
-        what = "exists, but holds no snapshot (step-*)" if folder.is_dir() else "does not exist"
-        raise DatasetNotFoundError(f"No trained autoencoder in {folder}: it {what}. Train one there first.")
-    return found[-1][1]
+    return write_folder(
+        folder, state.iteration, {WEIGHTS: weights, MOMENTS: moments}, {STATE: json.dumps(_json(state))}
+    )
 
 
 def read_state(snapshot: Path) -> State:
@@ -162,18 +89,6 @@ def read_state(snapshot: Path) -> State:
         ) from error
 
 
-def read_tensors(snapshot: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
-    """Tensors of a snapshot, on the CPU.
-
-    Raises:
-        WrongWeightsError: no such file, or damaged.
-    """
-    try:
-        return dict(load_file(snapshot / name))
-    except (OSError, SafetensorError) as error:
-        raise WrongWeightsError(f"{snapshot / name} cannot be read: {error}. Use another snapshot.") from error
-
-
 def check_architecture(snapshot: Path, found: Preset, wanted: Preset) -> None:
     """Whether a training can go on from a snapshot.
 
@@ -194,11 +109,6 @@ def described(architecture: Json) -> str:
     return f"{a['network']} {a['archi']} {a['resolution']} px ({sizes}) {a['face_type']}"
 
 
-def weights_digest(snapshot: Path) -> str:
-    """SHA-256 of the weights, hex digits."""
-    return file_sha256(snapshot / WEIGHTS)
-
-
 def _json(state: State) -> Json:
     return {
         "format": FORMAT,
@@ -216,11 +126,3 @@ def _json(state: State) -> Json:
 
 def _tensor(text: str) -> Tensor:
     return torch.tensor(list(base64.b64decode(text)), dtype=torch.uint8)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,18 +23,9 @@ from fsa_data.engines.autoencoder.losses import cosine_share
 from fsa_data.engines.autoencoder.preset import Preset
 from fsa_data.engines.autoencoder.preview import preview_image, write_preview
 from fsa_data.engines.autoencoder.samples import SampleMaker
-from fsa_data.engines.autoencoder.snapshot import (
-    MOMENTS,
-    State,
-    check_architecture,
-    find_snapshot,
-    locked,
-    read_state,
-    read_tensors,
-    snapshots,
-    write_snapshot,
-)
+from fsa_data.engines.autoencoder.snapshot import State, check_architecture, read_state, write_snapshot
 from fsa_data.engines.autoencoder.step import Step
+from fsa_data.engines.snapshots import MOMENTS, find_snapshot, locked, read_tensors, snapshots
 from fsa_data.errors import ConfigError, DivergedError
 
 MOST_ROLLBACKS = 3

@@ -13,9 +13,10 @@ import torch
 from fsa_data.engines.autoencoder import train as loop
 from fsa_data.engines.autoencoder.preset import PRESETS, load_preset
 from fsa_data.engines.autoencoder.samples import SampleMaker
-from fsa_data.engines.autoencoder.snapshot import MOMENTS, find_snapshot, locked, read_state, read_tensors, snapshots
+from fsa_data.engines.autoencoder.snapshot import read_state
 from fsa_data.engines.autoencoder.step import Step
 from fsa_data.engines.autoencoder.train import TrainOptions, extended, is_warped, lr_share, train
+from fsa_data.engines.snapshots import MOMENTS, find_snapshot, locked, read_tensors, snapshots
 from fsa_data.errors import (
     ConfigError,
     DivergedError,
