@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import fsa_data
-from fsa_data.commands import cache, compare, faces, gallery, materialise, score, train_engine, train_xseg
+from fsa_data.commands import (
+    cache,
+    compare,
+    faces,
+    gallery,
+    materialise,
+    prepare,
+    score,
+    train_engine,
+    train_xseg,
+)
 from fsa_data.commands.words import DONE, FAILURES, add_swapping, listed, pairs, print_failures
 from fsa_data.errors import (
     ConfigError,
@@ -56,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     materialise.add(commands)
     _add_extract(commands)
     faces.add(commands)
+    prepare.add(commands)
     gallery.add(commands)
     score.add(commands)
     train_engine.add(commands)

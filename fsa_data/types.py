@@ -295,3 +295,22 @@ class SwapEngine(Protocol):
             The patch, or a reason.
         """
         ...
+
+
+@runtime_checkable
+class ClipEngine(Protocol):
+    """What an engine offers besides if a clip's swaps have something in common that one frame cannot tell."""
+
+    @property
+    def wants_start(self) -> bool:
+        """Whether :meth:`begin` is to be asked; if so, a clip must be one scene."""
+        ...
+
+    def begin(self, sights: Sequence[tuple[Image, Face]], donors: Sequence[SourceFace]) -> Json:
+        """Parameters that every swap of one person in a clip gets, JSON-serialisable.
+
+        Args:
+            sights: cut-outs that show the person, the best first, each with the face in its own pixels.
+            donors: the faces that may be put on them.
+        """
+        ...

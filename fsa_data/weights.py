@@ -103,6 +103,21 @@ def _face_alignment(filename: str, purpose: str) -> UsersFile:
 
 
 USERS: dict[str, UsersFile] = {
+    "stargan2_wing": UsersFile(
+        filename="wing.ckpt",
+        licence="CC BY-NC 4.0 (StarGAN v2)",
+        purpose="98 landmarks, for the high-pass path of StarGAN v2",
+        get="Download it with download.sh of github.com/clovaai/stargan-v2 (celeba-hq-network).",
+        meanwhile="Without it StarGAN v2 is trained with w_hpf=0.",
+    ),
+    "vgg19": UsersFile(
+        filename="vgg19-dcbb9e9d.pth",
+        licence="BSD-3-Clause (torchvision); trained on ImageNet",
+        purpose="the perceptual loss of DaGAN",
+        get="Download it from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth.",
+        meanwhile="Without it a bank of fixed filters serves.",
+        hub=True,
+    ),
     "deep3d_network": UsersFile(
         filename="deep3d/epoch_20.pth",
         licence="MIT (code); trained on faces of several data sets for research",

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fsa_data.engines.autoencoder.engine import OWN_MERGE, AutoencoderEngine
+from fsa_data.engines.dagan.engine import OWN_MERGE as DAGAN_MERGE
+from fsa_data.engines.dagan.engine import DaganEngine, DaganOptions
 from fsa_data.engines.hiding import Hiding
 from fsa_data.engines.limits import Limits
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
+from fsa_data.engines.stargan2.engine import StarganEngine, StarganOptions
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.merge import MergeOptions, PasteOptions, merge_options
 from fsa_data.types import SwapEngine
@@ -57,10 +60,20 @@ def _hiding(how: Literal["blur", "cutout"]) -> Callable[[str, Limits, MergeOptio
     return build
 
 
+def _dagan(argument: str, options: DaganOptions, merge: PasteOptions, device: str) -> SwapEngine:
+    return DaganEngine(argument, options, merge, device)
+
+
+def _stargan2(argument: str, options: StarganOptions, merge: MergeOptions | PasteOptions, device: str) -> SwapEngine:
+    return StarganEngine(argument, options, merge, device)
+
+
 ENGINES: dict[str, Kind] = {
     "mesh_warp": Kind(_mesh_warp, MeshWarpOptions),
     "quick96": Kind(_autoencoder("quick96"), Limits, "DIR", OWN_MERGE),
     "saehd": Kind(_autoencoder("saehd"), Limits, "DIR", OWN_MERGE),
+    "dagan": Kind(_dagan, DaganOptions, "PATH", DAGAN_MERGE),
+    "stargan2": Kind(_stargan2, StarganOptions, "PATH"),
     "face_blur": Kind(_hiding("blur"), Limits),
     "face_cutout": Kind(_hiding("cutout"), Limits),
 }
@@ -76,8 +89,9 @@ def load_engine(
     """An engine; cheap to make and picklable, weights are loaded by the first swap.
 
     Args:
-        spec: ``mesh_warp``, ``saehd:DIR`` or ``quick96:DIR`` (DIR of a training), or ``face_blur`` and ``face_cutout``,
-            which hide faces; an engine is returned as it is.
+        spec: ``mesh_warp``; ``saehd:DIR``, ``quick96:DIR``, ``dagan:DIR`` or ``stargan2:DIR`` (DIR of a training; of
+            the last two also a published checkpoint); ``face_blur`` and ``face_cutout``, which hide faces; an engine
+            is returned as it is.
         options: fields of the engine's options, e.g. ``{"max_yaw_deg": 40}``.
         merge: how faces are put back: :class:`fsa_data.merge.MergeOptions` or its fields; or, for every engine,
             :class:`fsa_data.merge.PasteOptions` or its fields, told by a ``mode``, a ``preset`` or a ``colour`` by name

@@ -43,6 +43,21 @@ class MeshWarpOptions(Limits):
             raise ConfigError(f"engine option tone must be 'near' or 'any', got {self.tone!r}.")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Whom a target is to wear.
+
+    Attributes:
+        canvas: the target.
+        choice: the donor.
+        notes: of the swap.
+    """
+
+    canvas: Canvas
+    choice: Choice
+    notes: Json
+
+
 class MeshWarp:
     """Draws the donor's textured mesh into the target's pose; see the module.
 
@@ -95,6 +110,18 @@ class MeshWarp:
         reference: FaceReference | None = None,
     ) -> Swap:
         """See :meth:`fsa_data.types.SwapEngine.swap`."""
+        chosen = self.choose(frame, target, donors, params, reference)
+        return chosen if isinstance(chosen, Swap) else self.put(frame, target, chosen, chosen.choice.donor, params)
+
+    def choose(
+        self,
+        frame: Image,
+        target: Face,
+        donors: Sequence[SourceFace],
+        params: Json,
+        reference: FaceReference | None = None,
+    ) -> Chosen | Swap:
+        """The donor that :meth:`swap` would put on, or why nobody is; arguments as there."""
         if (reason := self.options.reason(frame, target)) is not None:
             return Swap(reason)
         canvas = read_canvas(frame, target, reference, self.merge.occluders)
@@ -105,14 +132,25 @@ class MeshWarp:
         choice = choose_donor(target, panel, params, canvas.tone, self.options.tone)
         if choice is None:
             return Swap(Reason.NO_DONOR)
-        texture = self._texture(choice.donor)
-        notes = {**_notes(choice), **_front_notes(canvas, showing)}
+        return Chosen(canvas, choice, {**_notes(choice), **_front_notes(canvas, showing)})
+
+    def put(self, frame: Image, target: Face, chosen: Chosen, donor: SourceFace, params: Json) -> Swap:
+        """Put a face on where another was chosen.
+
+        Args:
+            frame: ``(H, W, 3)`` uint8 RGB.
+            target: the face to replace.
+            chosen: of :meth:`choose`.
+            donor: the face, of the identity chosen.
+            params: of the swap.
+        """
+        texture = self._texture(donor)
         if isinstance(self.merge, PasteOptions):
-            predicted, seen = drawn_prediction(frame, canvas, texture)
-            identity = choice.donor.identity
-            return put_back(frame, target, predicted, self.merge, params, identity, seen, self.options.segmenter, notes)
-        patch = draw(canvas, texture, self.merge)
-        return Swap(Reason.SWAPPED, choice.donor.identity, canvas.box, patch, notes)
+            predicted, seen = drawn_prediction(frame, chosen.canvas, texture)
+            segmenter = self.options.segmenter
+            return put_back(frame, target, predicted, self.merge, params, donor.identity, seen, segmenter, chosen.notes)
+        patch = draw(chosen.canvas, texture, self.merge)
+        return Swap(Reason.SWAPPED, donor.identity, chosen.canvas.box, patch, chosen.notes)
 
     def _looks_of(self, donor: SourceFace) -> Looks:
         texture = self._texture(donor)

@@ -1,8 +1,8 @@
 """Trainings on disk: each snapshot is a folder that is there as a whole or not at all.
 
 ``DIR/step-00001000/`` holds ``weights.safetensors`` (all that an engine needs), ``optimiser.safetensors``,
-``state.json`` and whatever else a training writes. The folder is written under another name, flushed and renamed; the one
-before it is kept.
+``state.json`` and whatever else a training writes. The folder is written under another name, flushed and renamed; the
+one before it is kept.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from fsa_data.errors import WrongWeightsError
 from fsa_data.nets import build
+from fsa_data.nets.checkpoints import load_checked, read_checkpoint
 
 MODULES = {
     "s3fd": "face_alignment.s3fd",
@@ -34,24 +34,9 @@ def load_network(name: str, path: Path) -> nn.Module:
     """
     state = _state(path)
     config = {"num_modules": _stacks(state)} if MODULES[name].endswith("FAN") else {}
-    network = build(MODULES[name], **config)
-    expected = network.state_dict()
-    # files from before 2017 have no counters of batches, which matter in training only
-    state = {
-        key: state.get(key, tensor) if key.endswith("num_batches_tracked") else state.get(key)
-        for key, tensor in expected.items()
-    } | state
-    wrong = [f"{key} is missing" for key in expected if state[key] is None]
-    wrong += [f"{key} does not belong to it" for key in state if key not in expected]
-    wrong += [
-        f"{key} has the shape {tuple(getattr(state[key], 'shape', ()))}; expected {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if state[key] is not None and getattr(state[key], "shape", None) != tensor.shape
-    ]
-    if wrong:
-        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise WrongWeightsError(f"{path} is not {MODULES[name]} of face-alignment: {', '.join(wrong[:3])}{more}.")
-    network.load_state_dict(state)
+    with torch.device("meta"):
+        network = build(MODULES[name], **config)
+    load_checked(network, state, f"{MODULES[name]} of face-alignment", path)
     return network.eval()
 
 
@@ -62,16 +47,8 @@ def _stacks(state: Mapping[str, Any]) -> int:
 
 def _state(path: Path) -> dict[str, Any]:
     """Tensors by key; those of the depth network lie one level deeper, behind a prefix."""
-    scalar = np.float64(0).__reduce__()[0]
-    plain = [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar")]
-    allowed: list[Any] = [*plain, np.dtype, np.dtypes.Float64DType, np.dtypes.Int64DType]
-    try:
-        with torch.serialization.safe_globals(allowed):
-            held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch passes on whatever its readers stumble over
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise WrongWeightsError(f"{path} cannot be read as a file that holds nothing but tensors: {reason}") from error
-    inner = held.get("state_dict", held) if isinstance(held, dict) else None
+    held = read_checkpoint(path)
+    inner = held.get("state_dict", held)
     if not isinstance(inner, dict) or not all(isinstance(key, str) for key in inner):
-        raise WrongWeightsError(f"{path} holds a {type(held).__name__} instead of tensors by name.")
+        raise WrongWeightsError(f"{path} holds a {type(inner).__name__} instead of tensors by name.")
     return {key.removeprefix("module."): value for key, value in inner.items()}

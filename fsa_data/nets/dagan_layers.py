@@ -33,6 +33,11 @@ class KeyPoints(NamedTuple):
         """The same without gradients."""
         return KeyPoints(self.value.detach(), None if self.jacobian is None else self.jacobian.detach())
 
+    def expand(self, count: int) -> KeyPoints:
+        """Those of one image for ``count`` images."""
+        turned = None if self.jacobian is None else self.jacobian.expand(count, -1, -1, -1)
+        return KeyPoints(self.value.expand(count, -1, -1), turned)
+
 
 def coordinate_grid(height: int, width: int, like: Tensor) -> Tensor:
     """``(height, width, 2)`` x and y of each cell in -1..1, with dtype and device of another tensor."""

@@ -4,6 +4,7 @@ It stands in for a real data set where there is none: everything runs on it, and
 about people. The part map that comes with each frame is for judging only; nothing that makes pictures may read it.
 """
 
+from fsa_data.simdrive.acting import MOODS, identity_clip, mood_photo
 from fsa_data.simdrive.actions import CLASSES
 from fsa_data.simdrive.dataset import VERSION, ensure
 from fsa_data.simdrive.identity import subject_name
@@ -13,12 +14,15 @@ from fsa_data.simdrive.scene import Frame, render_frame
 
 __all__ = [
     "CLASSES",
+    "MOODS",
     "VERSION",
     "Frame",
     "Part",
     "ensure",
+    "identity_clip",
     "identity_photo",
     "identity_photo_landmarks",
+    "mood_photo",
     "render_frame",
     "subject_name",
 ]

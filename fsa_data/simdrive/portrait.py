@@ -27,13 +27,16 @@ _STUDIO = Light(
 )
 
 
-def _portrait(seed: int, index: int, yaw_deg: float, pitch_deg: float, size_px: int) -> tuple[Image, Floats]:
+def _portrait(
+    seed: int, index: int, yaw_deg: float, pitch_deg: float, size_px: int, look: Expression | None = None
+) -> tuple[Image, Floats]:
     """The portrait, and where the 468 vertices of its face lie, ``(468, 3)`` float32 pixels."""
     if size_px < 32:
         raise ConfigError(f"A portrait needs at least 32 pixels, got size_px={size_px}.")
     person, car = identity(seed, index), cabin(seed, index)
     rng = generator(Stream.WEAR, seed, index)
-    look = Expression(jaw=0.0, smile=float(rng.uniform(0.1, 0.35)), gaze_x=-yaw_deg / 90, gaze_y=-pitch_deg / 90)
+    smile = float(rng.uniform(0.1, 0.35))
+    look = look or Expression(jaw=0.0, smile=smile, gaze_x=-yaw_deg / 90, gaze_y=-pitch_deg / 90)
     pose = Pose(yaw_deg, pitch_deg, 0.0, look, np.zeros(3), 0.3 * yaw_deg)
     stance = body.Stance(pose.lean, pose.trunk_yaw_deg)
     where = place_head(pose, stance)
@@ -58,7 +61,9 @@ def _camera(size_px: int, scale: float) -> Camera:
     return Camera(place, 0.0, size * 110.0 / 31.0, np.array([0.5, 0.5]) * size, size, size)
 
 
-def identity_photo(seed: int, index: int, yaw_deg: float, pitch_deg: float, size_px: int = 256) -> Image:
+def identity_photo(
+    seed: int, index: int, yaw_deg: float, pitch_deg: float, size_px: int = 256, look: Expression | None = None
+) -> Image:
     """A portrait of one procedural person before a plain ground, in even light, without hands or glasses.
 
     Args:
@@ -67,6 +72,7 @@ def identity_photo(seed: int, index: int, yaw_deg: float, pitch_deg: float, size
         yaw_deg: turn of the head, positive to the right of the image.
         pitch_deg: nod of the head, positive down.
         size_px: side of the picture, at least 32.
+        look: what the face does (default: a slight smile, eyes on the camera).
 
     Returns:
         ``(size_px, size_px, 3)`` uint8 RGB; equal arguments give equal bytes.
@@ -74,7 +80,7 @@ def identity_photo(seed: int, index: int, yaw_deg: float, pitch_deg: float, size
     Raises:
         ConfigError: a number is out of range.
     """
-    return _portrait(seed, index, yaw_deg, pitch_deg, size_px)[0]
+    return _portrait(seed, index, yaw_deg, pitch_deg, size_px, look)[0]
 
 
 def identity_photo_landmarks(seed: int, index: int, yaw_deg: float, pitch_deg: float, size_px: int = 256) -> Floats:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fsa_data.errors import BadVideoError, DatasetNotFoundError
+from fsa_data.errors import BadVideoError, ConfigError, DatasetNotFoundError
 from fsa_data.faces import load_landmarker
 from fsa_data.faces.tracks import Track, find_tracks
 from fsa_data.frames import (
@@ -28,7 +28,8 @@ from fsa_data.frames import (
     describe_video,
     hash_frame,
 )
-from fsa_data.types import Face, Image, Landmarker, Reason, Source, SourceFace, Swap, SwapEngine
+from fsa_data.frames.cuts import is_cut
+from fsa_data.types import ClipEngine, Face, Image, Landmarker, Reason, Source, SourceFace, Swap, SwapEngine
 from fsa_data.worker.outputs import FileOutput, FolderOutput, Output, Row, check_output
 from fsa_data.worker.pictures import NOT_SELECTED, list_pictures, swap_pictures
 from fsa_data.worker.plan import frame_seed
@@ -165,11 +166,19 @@ def _look(info: VideoInfo, job: _Job) -> tuple[list[list[Face]], list[float], li
     found: list[list[Face]] = []
     times_s: list[float] = []
     end_s = 0.0
+    one_scene = isinstance(job.engine, ClipEngine) and job.engine.wants_start
+    before: Image | None = None
     try:
         for frame in job.bar(decode_video(info.path), info.frames, "finding faces"):
             if frame.image.shape[:2] != (info.height, info.width):
                 size = f"{info.width} x {info.height} to {frame.image.shape[1]} x {frame.image.shape[0]}"
                 raise BadVideoError(f"{info.path} changes its size at frame {frame.index}, from {size}.")
+            if one_scene and before is not None and is_cut(before, frame.image):
+                raise ConfigError(
+                    f"{info.path} jumps to another scene at frame {frame.index}, but the engine tells motion from one "
+                    "start. Divide the video there (fsa prepare clips does), or take --engine-option motion=absolute."
+                )
+            before = frame.image
             found.append(job.landmarker(frame.image))
             times_s.append(float(frame.pts * info.time_base))
             end_s = float((frame.pts + frame.duration) * info.time_base)
@@ -177,6 +186,8 @@ def _look(info: VideoInfo, job: _Job) -> tuple[list[list[Face]], list[float], li
         if not found:
             raise
         return found, times_s, [f"{error} The {len(found)} frames before it are swapped."]
+    if one_scene and not any(found):
+        raise ConfigError(f"{info.path} shows no face in any of its {len(found)} frames: nothing drives the source.")
     return found, times_s, _breaks_off(info, len(found), end_s - times_s[0])
 
 

@@ -14,10 +14,12 @@ from fsa_data.merge import make_reference
 from fsa_data.sources import find_faces
 from fsa_data.types import (
     Box,
+    ClipEngine,
     Face,
     FaceReference,
     Floats,
     Image,
+    Json,
     Landmarker,
     Mask,
     Reason,
@@ -51,6 +53,7 @@ class Person:
         colour: their colours over time.
         transfer: the colour transfer that was chosen for them; empty if none was.
         seen: the middle of their face in the frame before, in pixels.
+        shared: parameters that all their swaps have in common.
     """
 
     seed: int
@@ -62,6 +65,7 @@ class Person:
     colour: ColourSmoother = field(default_factory=ColourSmoother)
     transfer: str = ""
     seen: tuple[float, float] | None = None
+    shared: Json = field(default_factory=dict)
 
     def moved_px(self, face: Face) -> tuple[float, float]:
         """How far the middle of the face has moved since this was asked before; nothing the first time."""
@@ -115,6 +119,8 @@ def meet(
             person.wear(swap.source_identity)
             person.transfer = swap.notes.get("colour", "")
             break
+    if isinstance(engine, ClipEngine) and engine.wants_start:
+        person.shared = engine.begin(sights, person.donors)
     return person
 
 
@@ -133,7 +139,7 @@ def swap_person(engine: SwapEngine, frame: Image, face: Face, person: Person, st
         person.photo = _nearest(face, person.donors, person.poses, person.photo)
         donors = (person.photo,)
     moved = person.moved_px(face)
-    swap = swap_face(engine, frame, face, donors, person.seed, person.reference, person.transfer, moved)
+    swap = swap_face(engine, frame, face, donors, person.seed, person.reference, person.transfer, moved, person.shared)
     if swap.swapped and not person.identity:
         person.wear(swap.source_identity)
     if swap.swapped and not person.transfer:
@@ -150,9 +156,10 @@ def swap_face(
     reference: FaceReference | None = None,
     transfer: str = "",
     motion_px: tuple[float, float] = (0.0, 0.0),
+    shared: Json | None = None,
 ) -> Swap:
     """One swap; an engine that fails on this frame is a reason like others, with the message in its notes."""
-    params: dict[str, Any] = {"seed": seed, "slot": 0}
+    params: dict[str, Any] = {"seed": seed, "slot": 0, **(shared or {})}
     if transfer:
         params["colour"] = transfer
     if any(motion_px):

@@ -57,11 +57,22 @@ def _read(path: Path) -> Preset:
     kinds = get_type_hints(Preset)
     for key, value in given.items():
         if key in kinds:  # load_preset names the others
-            _check(f"{path}: {key}", kinds[key], value)
+            check_value(f"{path}: {key}", kinds[key], value)
     return load_preset(str(base), **given)
 
 
-def _check(where: str, kind: Any, value: Any) -> None:
+def check_value(where: str, kind: Any, value: Any) -> None:
+    """Whether a value is of the kind that a field is declared as.
+
+    Args:
+        where: named in the message.
+        kind: the field's type.
+        value: given.
+
+    Raises:
+        UnknownNameError: a word that is none of a field's.
+        ConfigError: another kind of value.
+    """
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise UnknownNameError(f"word in {where}:", str(value), get_args(kind))

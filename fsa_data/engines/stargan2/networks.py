@@ -1,0 +1,197 @@
+"""StarGAN v2's networks as they are used, from a training of the house or from a published checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from fsa_data.engines.reenact.training import read
+from fsa_data.engines.snapshots import find_snapshot, read_tensors, weights_digest
+from fsa_data.engines.stargan2.losses import Networks
+from fsa_data.engines.stargan2.training import AVERAGED
+from fsa_data.errors import ConfigError, UnknownNameError, WrongWeightsError
+from fsa_data.nets import build
+from fsa_data.nets.checkpoints import count_of, load_checked, read_checkpoint, refuse_extras, shape_of, state_of
+from fsa_data.types import Json
+from fsa_data.weights import file_sha256, users_file
+
+WING = "stargan2_wing"
+"""The landmark network's file in :data:`fsa_data.weights.USERS`."""
+
+_CLASS = {
+    "generator": "Generator",
+    "mapping_network": "MappingNetwork",
+    "style_encoder": "StyleEncoder",
+    "discriminator": "Discriminator",
+}
+_PUBLISHED_DOMAINS = {2: ("female", "male"), 3: ("cat", "dog", "wild")}
+
+
+@dataclass(frozen=True, slots=True)
+class StarganFile:
+    """What is known of networks before they are loaded.
+
+    Attributes:
+        path: a snapshot, or a checkpoint file.
+        img_size: side of the pictures.
+        domains: names.
+        identities: everybody they have seen, as far as known.
+        digest: of the weights.
+        snapshot: whether it is a training of the house.
+    """
+
+    path: Path
+    img_size: int
+    domains: tuple[str, ...]
+    identities: frozenset[str]
+    digest: str
+    snapshot: bool
+
+
+def find_stargan(where: str | Path, domains: tuple[str, ...] = ()) -> StarganFile:
+    """Look at a training's folder, or at a published checkpoint (``NNNNNN_nets_ema.ckpt``).
+
+    Args:
+        where: folder or file.
+        domains: names for those of a checkpoint, which has none.
+
+    Raises:
+        DatasetNotFoundError: no training there.
+        WrongWeightsError: something else lies there.
+        ConfigError: as many names as there are domains are wanted.
+    """
+    path = Path(where).expanduser()
+    if not path.is_file():
+        snapshot = find_snapshot(path, "StarGAN v2")
+        stored = read(snapshot)
+        if stored.kind != "stargan2":
+            raise WrongWeightsError(f"{snapshot} holds networks of {stored.kind}, not of stargan2.")
+        names, sizes = tuple(stored.about["domains"]), stored.architecture
+        return StarganFile(snapshot, sizes["img_size"], names, stored.identities, weights_digest(snapshot), True)
+    config = published_config(_held(path), path)
+    count = config["mapping_network"]["num_domains"]
+    names = domains or _PUBLISHED_DOMAINS.get(count) or tuple(str(at) for at in range(count))
+    if len(names) != count:
+        raise ConfigError(f"{path} has {count} domains, but {len(names)} names are given: {', '.join(names)}.")
+    return StarganFile(path, config["generator"]["img_size"], names, frozenset(), file_sha256(path), False)
+
+
+def load_stargan(found: StarganFile) -> Networks:
+    """The networks of :func:`find_stargan`, in evaluation mode, on the CPU.
+
+    Raises:
+        WrongWeightsError: they lack weights, or have those of others; the message names them.
+        MissingWeightsError: they have a high-pass path, and the landmark network's file is nowhere.
+    """
+    states: dict[str, Mapping[str, Any]] = {}
+    if found.snapshot:
+        stored, tensors = read(found.path), read_tensors(found.path)
+        config = _config_of(stored.architecture)
+        for name in _CLASS:
+            states[name] = _part(tensors, f"{name}_ema" if name in AVERAGED else name)
+        if fan := _part(tensors, "fan"):
+            states["fan"] = fan
+    else:
+        held = _held(found.path)
+        config = published_config(held, found.path)
+        states = {name: state_of(held, name, found.path) for name in (*_CLASS, "fan") if name in held}
+    made: dict[str, nn.Module] = {}
+    for name, args in config.items():
+        if name in states:
+            with torch.device("meta"):
+                made[name] = build(f"StarGANv2.{_CLASS[name]}", **args)
+            load_checked(made[name], states[name], f"StarGAN v2's {name}", found.path)
+    if config["generator"]["w_hpf"] > 0:
+        made["fan"] = load_fan(states.get("fan"), found.path)
+    for network in made.values():
+        network.eval().requires_grad_(False)
+    return Networks(**cast("dict[str, Any]", made))
+
+
+def load_fan(state: Mapping[str, Any] | None = None, path: Path | None = None) -> nn.Module:
+    """The landmark network of the high-pass path: from tensors that are at hand, or from the user's ``wing.ckpt``.
+
+    Raises:
+        MissingWeightsError: the file is nowhere.
+        WrongWeightsError: it holds another network.
+    """
+    if state is None:
+        path = users_file(WING)
+        held = read_checkpoint(path)
+        state = {key.removeprefix("module."): value for key, value in held.get("state_dict", held).items()}
+    fan = build("StarGANv2.wing.FAN")
+    # the published file carries the weights of a training as well; only the network's own are taken
+    known = fan.state_dict()
+    load_checked(
+        fan, {key: state[key] for key in known if key in state}, "StarGAN v2's landmark network", path or Path()
+    )
+    return fan.eval()
+
+
+def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _held(path: Path) -> dict[str, Any]:
+    held = read_checkpoint(path)
+    refuse_extras(held, (*_CLASS, "fan"), path)
+    return held
+
+
+def _config_of(architecture: Json) -> dict[str, dict[str, Any]]:
+    from fsa_data.engines.stargan2.preset import StarganPreset
+
+    sizes = dict(architecture)
+    count = sizes.pop("num_domains")
+    return StarganPreset(**sizes).nets(count)
+
+
+def published_config(held: Mapping[str, Any], path: Path) -> dict[str, dict[str, Any]]:
+    """Arguments of the networks that a published checkpoint holds, told by the shapes in it.
+
+    Raises:
+        WrongWeightsError: it holds no such networks, or some that do not belong together.
+    """
+    drawn, mapped, seen = (state_of(held, name, path) for name in AVERAGED)
+    steps = count_of(drawn, "encode.{}.conv1.weight") - 2
+    high = "hpf.filter" in drawn
+    width = shape_of(drawn, "from_rgb.weight", path)[0]
+    hidden, latent = shape_of(mapped, "shared.0.weight", path)
+    domains = {
+        "mapping network": count_of(mapped, "unshared.{}.0.weight"),
+        "style encoder": count_of(seen, "unshared.{}.weight"),
+    }
+    if len(set(domains.values())) > 1:
+        told = " and ".join(f"the {name} {count}" for name, count in domains.items())
+        raise WrongWeightsError(f"{path} holds networks that do not belong together: of domains {told}.")
+    size = 2 ** (steps + 4 - (1 if high else 0))
+    most = max(tensor.shape[0] for key, tensor in seen.items() if key.startswith("shared.") and tensor.ndim == 4)
+    widths = {"max_conv_dim": most, "dim_in": width}
+    style, count = shape_of(drawn, "decode.0.norm1.fc.weight", path)[1], domains["style encoder"]
+    return {
+        "generator": {
+            "img_size": size,
+            "style_dim": style,
+            "w_hpf": 8 / float(drawn["hpf.filter"][1, 1]) if high else 0.0,
+            **widths,
+        },
+        "mapping_network": {"latent_dim": latent, "style_dim": style, "num_domains": count, "hidden_dim": hidden},
+        "style_encoder": {"img_size": size, "style_dim": style, "num_domains": count, **widths},
+        "discriminator": {"img_size": size, "num_domains": count, **widths},
+    }
+
+
+def number_of(domain: str, domains: tuple[str, ...]) -> int:
+    """The number of a domain.
+
+    Raises:
+        UnknownNameError: none is called that.
+    """
+    if domain not in domains:
+        raise UnknownNameError("domain", domain, domains)
+    return domains.index(domain)
