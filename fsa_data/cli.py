@@ -22,6 +22,7 @@ from fsa_data.commands import (
     prepare,
     score,
     train_engine,
+    train_reenact,
     train_xseg,
 )
 from fsa_data.commands.words import DONE, FAILURES, add_swapping, listed, pairs, print_failures
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     gallery.add(commands)
     score.add(commands)
     train_engine.add(commands)
+    train_reenact.add(commands)
     train_xseg.add(commands)
     cache.add(commands)
     compare.add(commands)

@@ -14,6 +14,7 @@ from fsa_data.engines.dagan.preset import DepthPreset
 from fsa_data.engines.reenact.pictures import FaceClips
 from fsa_data.engines.reenact.sheets import heat, pictures, sheet
 from fsa_data.engines.reenact.training import seeded
+from fsa_data.errors import WrongWeightsError
 from fsa_data.nets.dagan_depth import DepthNet, PoseDecoder, ResnetEncoder
 from fsa_data.types import Image, Json
 
@@ -36,7 +37,10 @@ class DepthTraining:
         clips: of faces, each of at least ``2 * stride + 1`` frames.
         preset: what is trained and how.
         seed: of weights and samples.
-        encoder: weights that a ResNet begins with (torchvision's of ImageNet), for depth and motion alike.
+        encoder: weights that the depth's ResNet begins with (torchvision's of ImageNet).
+
+    Raises:
+        WrongWeightsError: they are not those of such a ResNet.
     """
 
     kind = "depth"
@@ -52,7 +56,12 @@ class DepthTraining:
             self.pose_encoder = ResnetEncoder(18, num_input_images=2)
             self.pose = PoseDecoder(self.pose_encoder.num_ch_enc)
         if encoder is not None:
-            self.depth.encoder.encoder.load_state_dict(encoder)
+            try:
+                self.depth.encoder.encoder.load_state_dict(encoder)
+            except RuntimeError as error:
+                raise WrongWeightsError(
+                    f"The encoder to begin with is no ResNet-{preset.num_layers} of torchvision: {error}"
+                ) from error
         self.networks = nn.ModuleDict({"depth": self.depth, "pose_encoder": self.pose_encoder, "pose": self.pose})
 
     @property
