@@ -237,7 +237,8 @@ class MappingNetwork(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """``(B, latent_dim)`` standard normal numbers and ``(B,)`` domains to ``(B, style_dim)``."""
-        return _picked([head(self.shared(z)) for head in self.unshared], y)
+        features = self.shared(z)
+        return _picked([head(features) for head in self.unshared], y)
 
 
 class StyleEncoder(nn.Module):

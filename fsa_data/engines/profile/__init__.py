@@ -1,0 +1,1 @@
+"""What the networks of the house cost: parameters, operations, time and memory, as ``fsa profile`` tells them."""
