@@ -20,6 +20,7 @@ from fsa_data.commands import (
     gallery,
     materialise,
     prepare,
+    profile,
     score,
     train_engine,
     train_reenact,
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     train_engine.add(commands)
     train_reenact.add(commands)
     train_xseg.add(commands)
+    profile.add(commands)
     cache.add(commands)
     compare.add(commands)
     weights = commands.add_parser("weights", help="list the model files, where they are found, and their licences")

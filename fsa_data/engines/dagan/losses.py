@@ -109,10 +109,10 @@ class Bend:
 
     def jacobian(self, points: Tensor) -> Tensor:
         """``(B, N, 2, 2)``, derivatives of :meth:`points` at ``(B, N, 2)``, themselves differentiable."""
-        if not points.requires_grad:
-            points = points.detach().requires_grad_()
-        moved = self.points(points)
-        rows = [torch.autograd.grad(moved[..., i].sum(), points, create_graph=True)[0] for i in (0, 1)]
+        with torch.enable_grad():
+            at = points if points.requires_grad else points.detach().requires_grad_()
+            moved = self.points(at)
+            rows = [torch.autograd.grad(moved[..., i].sum(), at, create_graph=True)[0] for i in (0, 1)]
         return torch.stack(rows, dim=-2)
 
 

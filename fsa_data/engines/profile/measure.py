@@ -59,7 +59,8 @@ def count_macs(work: Callable[[], object]) -> int:
     """Multiplications with accumulation of everything that is done."""
     with FlopCounterMode(display=False) as counter:
         work()
-    return counter.get_total_flops() // 2
+    total: int = counter.get_total_flops()
+    return total // 2
 
 
 def count(build: Callable[[], nn.Module], inputs: Inputs) -> tuple[int, int]:
@@ -117,11 +118,11 @@ def peak_gmacs_per_s(device: torch.device) -> float:
     return best
 
 
-class PeakMemory(TorchDispatchMode):
+class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
     """How much memory the tensors that are made meanwhile take at most, in bytes (``peak``)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch
         self.live = self.peak = 0
         self._known: set[int] = set()
 

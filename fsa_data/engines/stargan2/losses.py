@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from fsa_data.nets.stargan2 import Discriminator, Generator, MappingNetwork, StyleEncoder
 from fsa_data.nets.wing import FAN, edge_masks
 
+Masks = tuple[Tensor, Tensor]
+"""Where edges of images are kept, see :func:`fsa_data.nets.wing.edge_masks`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Networks:
@@ -42,7 +45,7 @@ class Networks:
             raise ValueError("These networks have no discriminator, so that they cannot be trained.")
         return self.discriminator
 
-    def masks(self, images: Tensor) -> tuple[Tensor, Tensor] | None:
+    def masks(self, images: Tensor) -> Masks | None:
         """Where edges of images ``(B, 3, S, S)`` are kept; None without a high-pass path."""
         return None if self.fan is None or self.generator.hpf is None else edge_masks(self.fan, images)
 
@@ -105,7 +108,12 @@ class GeneratorLoss(NamedTuple):
 
 
 def discriminator_loss(
-    networks: Networks, weights: Weights, images: Tensor, domain: Tensor, wanted: Wanted
+    networks: Networks,
+    weights: Weights,
+    images: Tensor,
+    domain: Tensor,
+    wanted: Wanted,
+    masks: Masks | None = None,
 ) -> DiscriminatorLoss:
     """Real against drawn, and R1 (Mescheder et al., ICML 2018, eq. 9).
 
@@ -115,20 +123,25 @@ def discriminator_loss(
         images: ``(B, 3, S, S)`` in -1..1.
         domain: ``(B,)``, theirs.
         wanted: what is drawn.
+        masks: of the images, if they were found before.
     """
-    real = images.detach().requires_grad_()
+    real = images.detach().requires_grad_(weights.reg > 0)
     logits = networks.judge(real, domain)
     loss_real = _as_if(logits, 1.0)
-    (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-    r1 = 0.5 * slope.square().flatten(1).sum(1).mean()
+    r1 = _r1(logits, real) if weights.reg > 0 else logits.new_zeros(())
     with torch.no_grad():
-        drawn = networks.generator(images, wanted.style(networks), networks.masks(images))
+        drawn = networks.generator(images, wanted.style(networks), masks or networks.masks(images))
     loss_fake = _as_if(networks.judge(drawn, wanted.domain), 0.0)
     return DiscriminatorLoss(loss_real + loss_fake + weights.reg * r1, loss_real, loss_fake, r1)
 
 
 def generator_loss(
-    networks: Networks, weights: Weights, images: Tensor, domain: Tensor, wanted: Wanted
+    networks: Networks,
+    weights: Weights,
+    images: Tensor,
+    domain: Tensor,
+    wanted: Wanted,
+    masks: Masks | None = None,
 ) -> GeneratorLoss:
     """Taken for real, style found again, diversity, image found again.
 
@@ -138,8 +151,9 @@ def generator_loss(
         images: ``(B, 3, S, S)`` in -1..1.
         domain: ``(B,)``, theirs.
         wanted: what is drawn.
+        masks: of the images, if they were found before.
     """
-    style, masks = wanted.style(networks), networks.masks(images)
+    style, masks = wanted.style(networks), masks or networks.masks(images)
     drawn = networks.generator(images, style, masks)
     adv = _as_if(networks.judge(drawn, wanted.domain), 1.0)
     sty = F.l1_loss(networks.style_encoder(drawn, wanted.domain), style)
@@ -151,6 +165,12 @@ def generator_loss(
     cyc = F.l1_loss(back, images)
     total = adv + weights.sty * sty - weights.ds * ds + weights.cyc * cyc
     return GeneratorLoss(total, adv, sty, ds, cyc)
+
+
+def _r1(logits: Tensor, real: Tensor) -> Tensor:
+    (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+    penalty: Tensor = 0.5 * slope.square().flatten(1).sum(1).mean()
+    return penalty
 
 
 def _as_if(logits: Tensor, real: float) -> Tensor:

@@ -137,12 +137,13 @@ class StarganTraining:
         drawn = Wanted(batch.wanted, z=(batch.z, batch.z_other))
         shown = Wanted(batch.wanted, reference=(batch.references, batch.others))
         found: dict[str, Tensor] = {}
+        masks = networks.masks(batch.images)
         for name, wanted in (("latent", drawn), ("reference", shown)):
-            judged = discriminator_loss(networks, weights, batch.images, batch.domain, wanted)
+            judged = discriminator_loss(networks, weights, batch.images, batch.domain, wanted, masks)
             self._update(judged.total, "discriminator")
             found |= {f"d_{name}_{part}": value for part, value in judged._asdict().items()}
         for name, wanted, moved in (("latent", drawn, AVERAGED), ("reference", shown, ("generator",))):
-            made = generator_loss(networks, weights, batch.images, batch.domain, wanted)
+            made = generator_loss(networks, weights, batch.images, batch.domain, wanted, masks)
             self._update(made.total, *moved)
             found |= {f"g_{name}_{part}": value for part, value in made._asdict().items()}
         self._average()
