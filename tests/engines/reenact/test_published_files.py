@@ -46,7 +46,7 @@ def test_stargan(tmp_path: Path) -> None:
     for name in held:
         for key, value in getattr(nets, name).state_dict().items():
             assert torch.equal(value, held[name][key])
-    with pytest.raises(ConfigError, match="no discriminator.*one of cat, dog, wild"):
+    with pytest.raises(ConfigError, match=r"no discriminator.*one of cat, dog, wild"):
         load_engine(f"stargan2:{path}")
     with pytest.raises(UnknownNameError, match="horse"):
         load_engine(f"stargan2:{path}", {"domain": "horse"})
