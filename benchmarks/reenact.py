@@ -6,11 +6,11 @@ DIR is the folder of a training (`fsa prepare clips --simdrive 8`, `fsa train-re
 --preset tiny`; `fsa prepare faces --simdrive 12`, `fsa train-reenact stargan2 --preset tiny`).
 
 * DaGAN, self-re-enactment: of each clip the first frame is the source and later ones drive it. Mean absolute difference
-  to the driving frame (0..1) and mean distance of the 68 points that are found in both (share of the side), beside those
-  of copying the source; share of pictures in which a face is found.
+  to the driving frame (0..1) and mean distance of the 68 points that are found in both (share of the side), beside
+  those of copying the source; share of pictures in which a face is found.
 * DaGAN, the engine's own call against the bare networks on the same tensors, one and eight pictures at once.
-* StarGAN v2: mean absolute difference between two references' results (diversity), and between source and result (what is
-  changed at all).
+* StarGAN v2: mean absolute difference between two references' results (diversity), and between source and result (what
+  is changed at all).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +95,15 @@ def stargan2(folder: Path) -> dict[str, Any]:
     size = engine.file.img_size
     photos = {(i, mood): simdrive.mood_photo(0, i, mood, 0, size) for i in PEOPLE for mood in simdrive.MOODS}
     between, changed = [], []
-    for (index, mood), photo in photos.items():
+    for (index, _), photo in photos.items():
         made = {
             key: engine.styled(photo, other)[0].astype(np.float32) / 255
             for key, other in photos.items()
             if key[0] != index
         }
         results = list(made.values())
-        between += [float(np.abs(a - b).mean()) for a, b in zip(results, results[1:], strict=False)]
+        between += [float(np.abs(a - b).mean()) for a, b in pairwise(results)]
         changed += [float(np.abs(each - photo / 255.0).mean()) for each in results]
-        del mood
     return {"between_references": round(float(np.mean(between)), 4), "from_source": round(float(np.mean(changed)), 4)}
 
 
