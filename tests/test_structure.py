@@ -72,6 +72,12 @@ def test_import_is_light() -> None:
     assert out.strip() == "[]"
 
 
+def test_an_engine_without_networks_needs_no_torch() -> None:
+    code = "import sys; from fsa_data import load_engine; load_engine('mesh_warp'); print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "False"
+
+
 def test_datasets_need_no_training_or_landmark_library() -> None:
     heavy = ("mediapipe", "pytorch_lightning", "hydra", "matplotlib", "timm", "sklearn")
     code = (

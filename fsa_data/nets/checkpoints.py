@@ -50,6 +50,11 @@ def state_of(held: Mapping[str, Any], part: str, path: Path) -> dict[str, Tensor
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Those tensors of a flat state dict that belong to one of its modules, by the module's own keys."""
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
 def refuse_extras(held: Iterable[str], known: Iterable[str], path: Path) -> None:
     """Whether a file holds nothing but what belongs there.
 

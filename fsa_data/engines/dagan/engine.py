@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fsa_data.engines.dagan.networks import find_dagan, load_dagan
 from fsa_data.engines.donors import Choice, Looks, PanelCache, Tone, choose_donor
 from fsa_data.engines.limits import Limits
 from fsa_data.engines.put_back import put_back
@@ -89,6 +88,8 @@ class DaganEngine:
         merge: PasteOptions = OWN_MERGE,
         device: str = "auto",
     ) -> None:
+        from fsa_data.engines.dagan.networks import find_dagan
+
         self.options, self.merge, self.device = options or DaganOptions(), merge, device
         self.file = find_dagan(where)
         if merge.mask_mode >= NEEDS_XSEG:
@@ -136,14 +137,15 @@ class DaganEngine:
         """Parameters of every swap of a clip: for each photo the start in which the driver looks most like it.
 
         Args:
-            sights: cut-outs that show the driver, each with the face in its own pixels.
+            sights: cut-outs that show the driver, each with the face in its own pixels. One alone is no start: nothing
+                would ever have moved since.
             donors: the photos that may be put on.
         """
         import torch
 
         from fsa_data.engines.dagan.motion import alike
 
-        if not sights:
+        if len(sights) < 2:
             return {}
         faces = torch.tensor(np.stack([points68(face.points_px)[:, :2] for _, face in sights]), dtype=torch.float32)
         known: dict[int, Json] = {}
@@ -259,6 +261,7 @@ class DaganEngine:
         """The networks in this process."""
         if self._net is None or self._pid != os.getpid():
             from fsa_data.engines.autoencoder.train import pick_device
+            from fsa_data.engines.dagan.networks import load_dagan
 
             self._forget()
             self._net, self._pid = load_dagan(self.file).to(pick_device(self.device)), os.getpid()

@@ -63,9 +63,10 @@ class Pyramid(nn.Module):
         self.scales = tuple(scales)
         self.downs = nn.ModuleList(AntiAlias(channels, scale) for scale in self.scales)
 
-    def forward(self, image: Tensor) -> dict[float, Tensor]:
-        """``(B, C, H, W)`` to images by scale."""
-        return {scale: down(image) for scale, down in zip(self.scales, self.downs, strict=True)}
+    def forward(self, image: Tensor, scales: Sequence[float] | None = None) -> dict[float, Tensor]:
+        """``(B, C, H, W)`` to images by scale: all, or some of them."""
+        pairs = zip(self.scales, self.downs, strict=True)
+        return {scale: down(image) for scale, down in pairs if scales is None or scale in scales}
 
 
 class Bend:
@@ -144,9 +145,7 @@ def generator_losses(
     """
     real, fake = pyramid(driving), pyramid(made.prediction)
     source, wanted = points
-    scales = discriminator.scales
-    said_fake = discriminator({scale: fake[scale] for scale in scales}, wanted.detach())
-    said_real = discriminator({scale: real[scale] for scale in scales}, wanted.detach())
+    said_fake, said_real = discriminator(fake, wanted.detach()), discriminator(real, wanted.detach())
     value, jacobian = equivariance(wanted, detect(bend.image(driving)), bend)
     near = kp_distance(source.value, hinge) + kp_distance(wanted.value, hinge)
     return GeneratorLoss(
@@ -169,9 +168,8 @@ def discriminator_losses(
 ) -> Tensor:
     """Real patches to 1, made ones to 0 (least squares; Mao et al., ICCV 2017); a scalar."""
     scales, kp = discriminator.scales, wanted.detach()
-    real, fake = pyramid(driving), pyramid(prediction.detach())
-    said_real = discriminator({scale: real[scale] for scale in scales}, kp)
-    said_fake = discriminator({scale: fake[scale] for scale in scales}, kp)
+    said_real = discriminator(pyramid(driving, scales), kp)
+    said_fake = discriminator(pyramid(prediction.detach(), scales), kp)
     parts = (
         ((1 - said_real[scale].prediction_map).square() + said_fake[scale].prediction_map.square()).mean()
         for scale in scales

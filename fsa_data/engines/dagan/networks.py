@@ -15,7 +15,15 @@ from fsa_data.engines.reenact.training import read
 from fsa_data.engines.snapshots import find_snapshot, read_tensors, weights_digest
 from fsa_data.errors import DatasetNotFoundError, MissingWeightsError, WrongWeightsError
 from fsa_data.nets import build
-from fsa_data.nets.checkpoints import count_of, load_checked, read_checkpoint, refuse_extras, shape_of, state_of
+from fsa_data.nets.checkpoints import (
+    count_of,
+    load_checked,
+    part_of,
+    read_checkpoint,
+    refuse_extras,
+    shape_of,
+    state_of,
+)
 from fsa_data.nets.dagan import DepthAwareGenerator, KPDetector
 from fsa_data.nets.dagan_depth import LAYERS, DepthNet
 from fsa_data.nets.dagan_layers import KeyPoints
@@ -140,10 +148,10 @@ def load_dagan(found: DaganFile) -> Reenactor:
     else:
         architecture, tensors = read(found.path).architecture, read_tensors(found.path)
         config = _config_of(architecture)
-        states = {name: _part(tensors, name) for name in config}
+        states = {name: part_of(tensors, name) for name in config}
         with torch.device("meta"):
             depth = DepthNet(architecture["depth_layers"])
-        load_checked(depth, _part(tensors, "depth"), "DaGAN's depth network", found.path)
+        load_checked(depth, part_of(tensors, "depth"), "DaGAN's depth network", found.path)
     made: dict[str, nn.Module] = {}
     for name, (module, args) in config.items():
         with torch.device("meta"):
@@ -174,7 +182,7 @@ def load_depth(where: str | Path) -> tuple[DepthNet, frozenset[str]]:
     if stored.kind != "depth":
         raise WrongWeightsError(f"{snapshot} holds networks of {stored.kind}, not of depth.")
     net = DepthNet(stored.architecture["num_layers"])
-    load_checked(net, _part(read_tensors(snapshot), "depth"), "a face-depth network", snapshot)
+    load_checked(net, part_of(read_tensors(snapshot), "depth"), "a face-depth network", snapshot)
     return net.eval(), stored.identities
 
 
@@ -205,10 +213,6 @@ def layers_of(state: Mapping[str, Any], path: Path) -> int:
     if found is None:
         raise WrongWeightsError(f"{path} is no ResNet of {', '.join(map(str, LAYERS))} layers.")
     return found
-
-
-def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
 
 
 def _held(path: Path) -> dict[str, Any]:

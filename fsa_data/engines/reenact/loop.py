@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
@@ -219,6 +220,8 @@ def _fit(
             signal.signal(signal.SIGPROF, signal.SIG_IGN)
         try:
             trainer.fit(module, steps)
+        except SIGTERMException:
+            raise
         except SystemExit as error:  # what Lightning makes of Ctrl-C, and it leaves the signal ignored
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from error

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fsa_data.engines.mesh_warp import MeshWarp, MeshWarpOptions
-from fsa_data.engines.stargan2.networks import find_stargan, load_stargan, number_of
-from fsa_data.errors import ConfigError
+from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.faces import load_landmarker
 from fsa_data.faces.align import apply_3d, face_matrix, warp
 from fsa_data.merge import MergeOptions, PasteOptions
@@ -67,12 +66,14 @@ class StarganEngine:
         merge: MergeOptions | PasteOptions | None = None,
         device: str = AUTO,
     ) -> None:
+        from fsa_data.engines.stargan2.networks import find_stargan
+
         self.options, self.device = options or StarganOptions(), device
         names = tuple(name.strip() for name in self.options.domains.split(",") if name.strip())
         self.file = find_stargan(where, names)
-        if self.options.domain != AUTO:
-            number_of(self.options.domain, self.file.domains)
-        elif not self.file.snapshot:
+        if self.options.domain not in (AUTO, *self.file.domains):
+            raise UnknownNameError("domain", self.options.domain, self.file.domains)
+        if self.options.domain == AUTO and not self.file.snapshot:
             raise ConfigError(
                 f"{self.file.path} has no discriminator that could tell a domain; give the engine option domain=NAME, "
                 f"one of {', '.join(self.file.domains)}."
@@ -171,7 +172,7 @@ class StarganEngine:
 
     def _domain(self, nets: Networks, shown: Any) -> int:
         if self.options.domain != AUTO:
-            return number_of(self.options.domain, self.file.domains)
+            return self.file.domains.index(self.options.domain)
         logits = nets.judge.main(shown).flatten(1)
         return int(logits.argmax(1))
 
@@ -185,6 +186,7 @@ class StarganEngine:
         """The networks in this process."""
         if self._nets is None or self._pid != os.getpid():
             from fsa_data.engines.autoencoder.train import pick_device
+            from fsa_data.engines.stargan2.networks import load_stargan
 
             self._forget()
             nets, device = load_stargan(self.file), pick_device(self.device)

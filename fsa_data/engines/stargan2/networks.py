@@ -8,27 +8,29 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from fsa_data.engines.reenact.training import read
 from fsa_data.engines.snapshots import find_snapshot, read_tensors, weights_digest
 from fsa_data.engines.stargan2.losses import Networks
-from fsa_data.engines.stargan2.training import AVERAGED
-from fsa_data.errors import ConfigError, UnknownNameError, WrongWeightsError
+from fsa_data.engines.stargan2.training import AVERAGED, CLASSES
+from fsa_data.errors import ConfigError, WrongWeightsError
 from fsa_data.nets import build
-from fsa_data.nets.checkpoints import count_of, load_checked, read_checkpoint, refuse_extras, shape_of, state_of
+from fsa_data.nets.checkpoints import (
+    count_of,
+    load_checked,
+    part_of,
+    read_checkpoint,
+    refuse_extras,
+    shape_of,
+    state_of,
+)
 from fsa_data.types import Json
 from fsa_data.weights import file_sha256, users_file
 
 WING = "stargan2_wing"
 """The landmark network's file in :data:`fsa_data.weights.USERS`."""
 
-_CLASS = {
-    "generator": "Generator",
-    "mapping_network": "MappingNetwork",
-    "style_encoder": "StyleEncoder",
-    "discriminator": "Discriminator",
-}
 _PUBLISHED_DOMAINS = {2: ("female", "male"), 3: ("cat", "dog", "wild")}
 
 
@@ -92,19 +94,19 @@ def load_stargan(found: StarganFile) -> Networks:
     if found.snapshot:
         stored, tensors = read(found.path), read_tensors(found.path)
         config = _config_of(stored.architecture)
-        for name in _CLASS:
-            states[name] = _part(tensors, f"{name}_ema" if name in AVERAGED else name)
-        if fan := _part(tensors, "fan"):
+        for name in CLASSES:
+            states[name] = part_of(tensors, f"{name}_ema" if name in AVERAGED else name)
+        if fan := part_of(tensors, "fan"):
             states["fan"] = fan
     else:
         held = _held(found.path)
         config = published_config(held, found.path)
-        states = {name: state_of(held, name, found.path) for name in (*_CLASS, "fan") if name in held}
+        states = {name: state_of(held, name, found.path) for name in (*CLASSES, "fan") if name in held}
     made: dict[str, nn.Module] = {}
     for name, args in config.items():
         if name in states:
             with torch.device("meta"):
-                made[name] = build(f"StarGANv2.{_CLASS[name]}", **args)
+                made[name] = build(f"StarGANv2.{CLASSES[name]}", **args)
             load_checked(made[name], states[name], f"StarGAN v2's {name}", found.path)
     if config["generator"]["w_hpf"] > 0:
         made["fan"] = load_fan(states.get("fan"), found.path)
@@ -133,13 +135,9 @@ def load_fan(state: Mapping[str, Any] | None = None, path: Path | None = None) -
     return fan.eval()
 
 
-def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-
-
 def _held(path: Path) -> dict[str, Any]:
     held = read_checkpoint(path)
-    refuse_extras(held, (*_CLASS, "fan"), path)
+    refuse_extras(held, (*CLASSES, "fan"), path)
     return held
 
 
@@ -184,14 +182,3 @@ def published_config(held: Mapping[str, Any], path: Path) -> dict[str, dict[str,
         "style_encoder": {"img_size": size, "style_dim": style, "num_domains": count, **widths},
         "discriminator": {"img_size": size, "num_domains": count, **widths},
     }
-
-
-def number_of(domain: str, domains: tuple[str, ...]) -> int:
-    """The number of a domain.
-
-    Raises:
-        UnknownNameError: none is called that.
-    """
-    if domain not in domains:
-        raise UnknownNameError("domain", domain, domains)
-    return domains.index(domain)

@@ -31,6 +31,14 @@ from fsa_data.nets import build
 from fsa_data.nets.wing import FAN
 from fsa_data.types import Image, Json
 
+CLASSES = {
+    "generator": "Generator",
+    "mapping_network": "MappingNetwork",
+    "style_encoder": "StyleEncoder",
+    "discriminator": "Discriminator",
+}
+"""Published class of each network, by its name in published checkpoints."""
+
 AVERAGED = ("generator", "mapping_network", "style_encoder")
 """Networks of which a moving average is kept: that is what is used."""
 
@@ -67,7 +75,7 @@ class StarganTraining:
         count = len(faces.domains)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            made = {name: build(f"StarGANv2.{_CLASS[name]}", **args) for name, args in preset.nets(count).items()}
+            made = {name: build(f"StarGANv2.{CLASSES[name]}", **args) for name, args in preset.nets(count).items()}
             for network in made.values():
                 he_initialised(network)
         averaged = {f"{name}_ema": copy.deepcopy(made[name]).requires_grad_(False) for name in AVERAGED}
@@ -98,7 +106,7 @@ class StarganTraining:
                 betas=(p.beta1, p.beta2),
                 weight_decay=p.weight_decay,
             )
-            for name in _CLASS
+            for name in CLASSES
         }
 
     def draw(self, iteration: int) -> Batch:
@@ -187,14 +195,6 @@ class StarganTraining:
 
     def _shown(self, numbers: list[int]) -> Tensor:
         return self.faces.pictures.at(numbers).float() / 127.5 - 1
-
-
-_CLASS = {
-    "generator": "Generator",
-    "mapping_network": "MappingNetwork",
-    "style_encoder": "StyleEncoder",
-    "discriminator": "Discriminator",
-}
 
 
 def _blank(like: Tensor) -> Image:

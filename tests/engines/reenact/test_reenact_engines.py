@@ -78,7 +78,10 @@ def test_a_start_makes_motion_relative(folders, scene) -> None:
     frame, target, donors = scene
     engine = load_engine(f"dagan:{folders['dagan']}", device="cpu")
     assert isinstance(engine, ClipEngine)
-    shared = json.loads(json.dumps(engine.begin([(frame, target)], donors)))
+    assert engine.begin([(frame, target)], donors) == {}
+    other = simdrive.identity_photo(0, 3, -10, 0, 256)
+    sights = [(frame, target), (other, load_landmarker()(other)[0])]
+    shared = json.loads(json.dumps(engine.begin(sights, donors)))
     moved = engine.swap(frame, target, donors, {**PARAMS, **shared})
     assert moved.notes["motion"] == "relative"
     assert engine.swap(frame, target, donors, PARAMS).notes["motion"] == "absolute"
