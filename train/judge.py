@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from fsa_data.evaluate import Pair, write_atomic, write_json
 from fsa_data.evaluate.probes import detectability, kernel_distance, residual_identity, share_bias
 from fsa_data.evaluate.report import write_pairs
 from fsa_data.faces import load_landmarker
-from fsa_data.quality import compare_faces, found_again
+from fsa_data.quality import Kept, compare_faces, found_again, jitter
 from fsa_data.quality.identity import Embedder, Embedding, distance, load_embedder
 from fsa_data.sources import find_faces
-from fsa_data.types import Box, Face, Image
+from fsa_data.types import Box, Face, Image, Landmarker
 from train.config import Config
 from train.pixels import input_square
 from train.start import build_classifier
@@ -62,7 +62,9 @@ def judge(dataset: DeepfakeAugmentedMaskDAR, config: Config, directory: Path) ->
     chosen = fakes.subset(rows)
     sights = [_sight(dataset, chosen, at) for at in range(len(chosen))]
     who = _Identity(load_embedder(config.embedder), dataset) if config.embedder is not None else None
-    worst = _write_quality(directory / QUALITY, chosen, sights, who)
+    earlier = _earlier(fakes)
+    before = {at: _sight(dataset, fakes, earlier[row]) for at, row in enumerate(rows.tolist()) if row in earlier}
+    worst = _write_quality(directory / QUALITY, chosen, sights, before, who)
     about = [(sights[at], chosen.meta(at), chosen.classes[int(chosen.targets[at])]) for at in worst]
     pairs = [Pair(s.real, s.fake, label, meta["subject"], meta["source_identity"]) for s, meta, label in about]
     write_pairs(directory / "figures", "worst", pairs)
@@ -102,31 +104,47 @@ def _sight(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, at: int) -> _Sig
     return _Sight(real, fakes.array(at), Box(x, y, w, h))
 
 
-def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight], who: _Identity | None) -> list[int]:
+def _earlier(fakes: FrameView) -> dict[int, int]:
+    """By row the row of the frame before it, where that shows the same person and action and wears the same face."""
+    frame, worn = fakes.rows.frame, fakes.rows.source_identity
+    rows = {(int(at), str(face)): row for row, (at, face) in enumerate(zip(frame, worn, strict=True))}
+    found = {}
+    for (at, face), row in rows.items():
+        last = rows.get((at - 1, face))
+        if last is not None and (fakes.groups[last], fakes.targets[last]) == (fakes.groups[row], fakes.targets[row]):
+            found[row] = last
+    return found
+
+
+def _write_quality(
+    path: Path, fakes: FrameView, sights: list[_Sight], earlier: dict[int, _Sight], who: _Identity | None
+) -> list[int]:
     """A line for each swap; returns where the worst are, first those without a face."""
     landmarker, lines = load_landmarker(), []
     for at, sight in enumerate(tqdm(sights, desc="judging", unit="swap", disable=None)):
         outside = (sight.real != sight.fake).any(axis=2)
         outside[sight.box.slices] = False
-        faces = landmarker(sight.real)
-        again = found_again(faces[0], landmarker(sight.fake)) if faces else None
-        about = fakes.meta(at)
+        pair, about = _pair(landmarker, sight), fakes.meta(at)
         kept: dict[str, Any] = dict.fromkeys(_KEPT, "")
         told: dict[str, Any] = dict.fromkeys(_TOLD, "")
-        if faces and again is not None:
-            kept = {name: round(value, 5) for name, value in asdict(compare_faces(faces[0], again)).items()}
+        moved: float | None = None
+        if pair is not None:
+            kept = {name: round(value, 5) for name, value in asdict(compare_faces(*pair)).items()}
             if who is not None:
-                told |= who.of(sight, faces[0], again, str(about["source_identity"]))
+                told |= who.of(sight, *pair, str(about["source_identity"]))
+            if at in earlier and (last := _pair(landmarker, earlier[at])) is not None:
+                moved = round(jitter(pair, last), 5)
         lines.append(
             {
                 "frame": about["frame"],
                 "subject": about["subject"],
                 "class": fakes.classes[int(fakes.targets[at])],
                 "source_identity": about["source_identity"],
-                "found_again": int(again is not None),
+                "found_again": int(pair is not None),
                 "changed_outside": int(outside.sum()),
-                "quality": "" if again is None else round(_quality(kept), 5),
+                "quality": "" if pair is None else round(_quality(kept), 5),
                 **kept,
+                "jitter": "" if moved is None else moved,
                 **(told if who is not None else {}),
             }
         )
@@ -139,8 +157,15 @@ def _write_quality(path: Path, fakes: FrameView, sights: list[_Sight], who: _Ide
     return [int(at) for at in np.argsort(values, kind="stable")[:_WORST]]
 
 
+def _pair(landmarker: Landmarker, sight: _Sight) -> tuple[Face, Face] | None:
+    """The face before and after."""
+    faces = landmarker(sight.real)
+    again = found_again(faces[0], landmarker(sight.fake)) if faces else None
+    return None if again is None else (faces[0], again)
+
+
 _TOLD = ("identity_to_worn", "identity_to_own", "identity_found")
-_KEPT = ("pose_error_deg", "expression_error", "mouth_error", "eyes_error", "landmark_error")
+_KEPT = tuple(field.name for field in fields(Kept))
 
 
 def _quality(kept: dict[str, float]) -> float:
@@ -152,7 +177,8 @@ def _quality(kept: dict[str, float]) -> float:
         kept["pose_error_deg"] / limits.max_pose_deg,
         kept["expression_error"] / limits.max_expression,
         kept["mouth_error"] / limits.max_mouth,
-        kept["eyes_error"] / limits.max_eyes,
+        kept["lids_error"] / limits.max_lids,
+        kept["gaze_error"] / limits.max_gaze,
         kept["landmark_error"] / limits.max_landmark,
     )
     return -float(np.mean(shares))

@@ -50,7 +50,8 @@ class SwapLine:
         pose_error_deg: mean over common frames of this swap, like what follows.
         expression_error: 0..1.
         mouth_error: 0..1.
-        eyes_error: 0..1.
+        lids_error: 0..1.
+        gaze_error: 0..1.
         landmark_error: in face sizes.
         tone_distance: Lab, mean over all swapped frames.
         light_distance: L across a face, likewise.
@@ -69,7 +70,8 @@ class SwapLine:
     pose_error_deg: float
     expression_error: float
     mouth_error: float
-    eyes_error: float
+    lids_error: float
+    gaze_error: float
     landmark_error: float
     tone_distance: float
     light_distance: float
@@ -91,7 +93,8 @@ class FlowLine:
         pose_error_deg: mean over common frames, like what follows.
         expression_error: 0..1.
         mouth_error: 0..1.
-        eyes_error: 0..1.
+        lids_error: 0..1.
+        gaze_error: 0..1.
         landmark_error: in face sizes.
         tone_distance: Lab, mean over swaps.
         light_distance: L across a face, mean over swaps.
@@ -108,7 +111,8 @@ class FlowLine:
     pose_error_deg: float
     expression_error: float
     mouth_error: float
-    eyes_error: float
+    lids_error: float
+    gaze_error: float
     landmark_error: float
     tone_distance: float
     light_distance: float

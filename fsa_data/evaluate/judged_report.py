@@ -19,7 +19,7 @@ from fsa_data.types import Json
 QUALITY, PROBES = "quality.csv", "probes.json"
 """Files that a run leaves of the swaps it has looked at once more."""
 
-_ERRORS = ("pose_error_deg", "expression_error", "mouth_error", "eyes_error", "landmark_error")
+_ERRORS = ("pose_error_deg", "expression_error", "mouth_error", "lids_error", "gaze_error", "landmark_error", "jitter")
 _WORST = 6
 _THIRDS = ("worst third", "middle third", "best third")
 
@@ -132,7 +132,7 @@ def _errors(what: str, lines: Sequence[Line], key: Callable[[Line], str], order:
         if own:
             errors = [_median(found, error) for error in _ERRORS]
             rows.append([name, len(own), len(found) / len(own), *errors])
-    header = [what, "swaps", "found again", "pose, degrees", "expression", "mouth", "eyes", "landmarks"]
+    header = [what, "swaps", "found again", "pose, degrees", "expression", "mouth", "lids", "gaze", "landmarks", "jitter"]
     return html.table(header, rows, caption=f"Medians per {what}")
 
 

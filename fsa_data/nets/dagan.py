@@ -182,7 +182,8 @@ class CrossModalAttention(nn.Module):
         key = F.relu(self.key_conv(features)).flatten(2)
         value = F.relu(self.value_conv(features)).flatten(2)
         attention = torch.softmax(query.transpose(1, 2) @ key, dim=2)
-        gathered = (value @ attention.transpose(1, 2)).view_as(features)
+        # the attention stands left, so that its gradient comes as it lies: the softmax's then needs no copy of it
+        gathered = (attention @ value.transpose(1, 2)).transpose(1, 2).reshape(features.shape)
         return self.gamma * gathered + features, attention
 
 

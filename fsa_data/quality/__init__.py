@@ -11,7 +11,7 @@ from fsa_data.quality.distributions import (
     median_interval,
 )
 from fsa_data.quality.gate import Gated, GateOptions, gated
-from fsa_data.quality.kept import Kept, compare_faces, found_again
+from fsa_data.quality.kept import Kept, compare_faces, found_again, jitter
 from fsa_data.quality.landmark_score import LandmarkScores, landmark_scores, level68
 from fsa_data.quality.look import Look, light_distance, look_of, tone_distance
 
@@ -31,6 +31,7 @@ __all__ = [
     "fit_lognormal",
     "found_again",
     "gated",
+    "jitter",
     "landmark_scores",
     "level68",
     "light_distance",

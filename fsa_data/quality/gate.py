@@ -34,7 +34,8 @@ class GateOptions:
     max_pose_deg: float = 10.0
     max_expression: float = 0.10
     max_mouth: float = 0.15
-    max_eyes: float = 0.15
+    max_lids: float = 0.20
+    max_gaze: float = 0.20
     max_landmark: float = 0.06
 
     def __post_init__(self) -> None:
@@ -50,7 +51,8 @@ class GateOptions:
             "max_pose_deg": kept.pose_error_deg,
             "max_expression": kept.expression_error,
             "max_mouth": kept.mouth_error,
-            "max_eyes": kept.eyes_error,
+            "max_lids": kept.lids_error,
+            "max_gaze": kept.gaze_error,
             "max_landmark": kept.landmark_error,
         }
         return next((name for name, value in found.items() if value > getattr(self, name)), "")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data import mesh
 from fsa_data.faces import BLENDSHAPE_NAMES, face_size_px, rotation_from_angles
@@ -21,7 +22,8 @@ SAME_PLACE = 0.5
 
 _EXPRESSION = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name != "_neutral"]
 _MOUTH = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith(("mouth", "jaw"))]
-_EYES = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith("eye")]
+_GAZE = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith("eyeLook")]
+_LIDS = [i for i, name in enumerate(BLENDSHAPE_NAMES) if name.startswith("eye") and i not in _GAZE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,16 @@ class Kept:
         pose_error_deg: angle of the rotation between the two heads.
         expression_error: mean absolute difference of the 51 blendshapes besides ``_neutral``, 0..1.
         mouth_error: the same for those of mouth and jaw.
-        eyes_error: the same for lids and gaze.
+        lids_error: the same for the lids: how far the eyes are closed, squinted or wide open.
+        gaze_error: the same for where the eyes look.
         landmark_error: normalised mean error: distance of the 468 points in the image, in sizes of the face before.
     """
 
     pose_error_deg: float
     expression_error: float
     mouth_error: float
-    eyes_error: float
+    lids_error: float
+    gaze_error: float
     landmark_error: float
 
 
@@ -55,9 +59,24 @@ def compare_faces(before: Face, after: Face) -> Kept:
         pose_error_deg=_between_deg(before, after),
         expression_error=float(shapes[_EXPRESSION].mean()),
         mouth_error=float(shapes[_MOUTH].mean()),
-        eyes_error=float(shapes[_EYES].mean()),
+        lids_error=float(shapes[_LIDS].mean()),
+        gaze_error=float(shapes[_GAZE].mean()),
         landmark_error=_apart(before, after),
     )
+
+
+def jitter(now: tuple[Face, Face], earlier: tuple[Face, Face]) -> float:
+    """How far the error of the landmarks moves from one frame to another: 0 for a swap that is wrong by as much in both.
+
+    Args:
+        now: the face before and after a swap.
+        earlier: the same in an earlier frame of that person, wearing the same face.
+
+    Returns:
+        Mean over the 468 points of how much their displacement changes, in sizes of the face.
+    """
+    change = _displacement(*now) - _displacement(*earlier)
+    return float(np.hypot(change[:, 0], change[:, 1]).mean())
 
 
 def found_again(before: Face, faces: Sequence[Face]) -> Face | None:
@@ -75,8 +94,14 @@ def found_again(before: Face, faces: Sequence[Face]) -> Face | None:
 
 
 def _apart(before: Face, after: Face) -> float:
-    away = before.points_px[: mesh.VERTICES, :2].astype(np.float64) - after.points_px[: mesh.VERTICES, :2]
-    return float(np.hypot(away[:, 0], away[:, 1]).mean()) / face_size_px(before.points_px)
+    away = _displacement(before, after)
+    return float(np.hypot(away[:, 0], away[:, 1]).mean())
+
+
+def _displacement(before: Face, after: Face) -> NDArray[np.float64]:
+    """``(468, 2)``, in sizes of the face before."""
+    away = after.points_px[: mesh.VERTICES, :2].astype(np.float64) - before.points_px[: mesh.VERTICES, :2]
+    return np.asarray(away / face_size_px(before.points_px))
 
 
 def _between_deg(one: Face, other: Face) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fsa_data.faces import BLENDSHAPE_NAMES, face_size_px
-from fsa_data.quality import compare_faces, found_again
+from fsa_data.quality import compare_faces, found_again, jitter
 
 
 def test_the_same_face_has_no_error(portrait, find):
@@ -48,7 +48,8 @@ def test_expression_parts(portrait):
     _, face = portrait
     for name, parts in (
         ("jawOpen", {"expression_error", "mouth_error"}),
-        ("eyeBlinkLeft", {"expression_error", "eyes_error"}),
+        ("eyeBlinkLeft", {"expression_error", "lids_error"}),
+        ("eyeLookOutLeft", {"expression_error", "gaze_error"}),
         ("browInnerUp", {"expression_error"}),
         ("_neutral", set()),
     ):
@@ -56,7 +57,7 @@ def test_expression_parts(portrait):
         at = BLENDSHAPE_NAMES.index(name)
         shapes[at] += 0.51 if shapes[at] < 0.4 else -0.51
         kept = compare_faces(face, replace(face, blendshapes=shapes))
-        changed = {part for part in ("expression_error", "mouth_error", "eyes_error") if getattr(kept, part) > 1e-9}
+        changed = {name for name, value in asdict(kept).items() if value > 1e-9}
         assert changed == parts
         if parts:
             assert kept.expression_error == pytest.approx(0.51 / 51, abs=1e-7)
@@ -74,6 +75,18 @@ def test_landmark_error_is_in_face_sizes(portrait):
     # the measure does not depend on the picture's size
     double = compare_faces(face.scaled(2, 2), face.moved(0.1 * size, 0).scaled(2, 2)).landmark_error
     assert double == pytest.approx(0.1, abs=1e-5)
+
+
+def test_jitter_is_what_the_error_moves(portrait):
+    """A swap that is off by as much in every frame does not jitter, wherever the head went meanwhile."""
+    _, face = portrait
+    size = face_size_px(face.points_px)
+    later = face.moved(1.5 * size, 0.2 * size)
+    off = (later, later.moved(0.03 * size, 0))
+    assert jitter(off, (face, face.moved(0.03 * size, 0))) == pytest.approx(0, abs=1e-5)
+    assert jitter(off, (face, face.moved(0, 0.04 * size))) == pytest.approx(0.05, abs=1e-5)
+    double = tuple(tuple(each.scaled(2, 2) for each in pair) for pair in (off, (face, face)))
+    assert jitter(*double) == pytest.approx(0.03, abs=1e-5)
 
 
 def test_the_face_that_is_found_again_is_the_one_in_its_place(portrait):

@@ -12,8 +12,8 @@ from fsa_data.cli import main
 def arms(launch, tmp_path_factory):
     """Two runs of which one has judged its swaps."""
     folder = tmp_path_factory.mktemp("arms")
-    assert launch(folder / "real", "setup=real_only") == 0
-    assert launch(folder / "hybrid", "setup=hybrid", "judge=30") == 0
+    assert launch(folder / "real", "setup=real_only", "data.frames=2") == 0
+    assert launch(folder / "hybrid", "setup=hybrid", "judge=30", "data.frames=2") == 0
     return folder
 
 
@@ -25,6 +25,9 @@ def test_a_line_for_each_swap(arms):
     found = [line for line in lines if line["found_again"] == "1"]
     assert len(found) >= 24
     assert all(float(line["pose_error_deg"]) < 30 and float(line["quality"]) <= 0 for line in found)
+    moved = [float(line["jitter"]) for line in lines if line["jitter"]]
+    assert len(moved) >= 3
+    assert 0 < min(moved) and max(moved) < 0.2  # of a face
     assert not (arms / "real" / "quality.csv").exists()
     assert len(list((arms / "hybrid" / "figures").glob("worst-*.jpg"))) == 6
 
@@ -48,6 +51,7 @@ def test_a_comparison_tells_of_it(arms, tmp_path):
         "hands, phone and wheel are untouched",
         "Medians per class",
         "worst third",
+        "jitter",
         "swap told (AUC)",
     ):
         assert words in text
