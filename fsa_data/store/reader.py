@@ -110,6 +110,6 @@ class PayloadReader:
             self._maps[shard] = mapped
             if len(self._maps) > MAX_OPEN:
                 self._maps.popitem(last=False)
-        else:
+        elif len(self.shards) > MAX_OPEN:  # else nothing is ever given up, and order costs misses of the caches
             self._maps.move_to_end(shard)
         return mapped

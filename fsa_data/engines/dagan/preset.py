@@ -47,6 +47,8 @@ class DaganPreset:
     lr_generator: float = 2e-4
     lr_discriminator: float = 2e-4
     lr_kp_detector: float = 2e-4
+    lr_step: int = 1_000_000_000
+    """Iterations after which the learning rates fall to a tenth, and again after as many; published: never."""
     beta1: float = 0.5
     beta2: float = 0.999
     perceptual: float = 10.0
@@ -129,7 +131,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     **{"size": (32, 1024), "num_kp": (1, 256), "scale_factor": (0.03125, 1)},
     **{"num_down_blocks": (1, 5), "num_bottleneck_blocks": (0, 32), "motion_blocks": (1, 8), "kp_blocks": (1, 8)},
     **{"judge_blocks": (1, 8), "iterations": (1, 10**9), "batch_size": (1, 4096)},
-    **{"beta1": (0, 0.9999), "beta2": (0, 0.99999), "sigma_affine": (0, 1), "sigma_tps": (0, 1), "jitter": (0, 0.5)},
+    **{"lr_step": (1, 10**9), "beta1": (0, 0.9999), "beta2": (0, 0.99999), "sigma_affine": (0, 1), "sigma_tps": (0, 1), "jitter": (0, 0.5)},
     **_RATES,
     **_LOSSES,
     **_WIDTHS,

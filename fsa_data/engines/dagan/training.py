@@ -116,7 +116,6 @@ class DaganTraining:
 
     def step(self, batch: Batch, iteration: int) -> dict[str, Tensor]:
         """Two updates; every loss, and ``reconstruction``, the mean absolute difference."""
-        del iteration
         self.networks["depth"].eval()
         eyes, pyramid = self._eyes.to(batch.source.device), self._pyramid.to(batch.source.device)
         judge, p = cast("MultiScaleDiscriminator", self.networks["discriminator"]), self.preset
@@ -135,18 +134,20 @@ class DaganTraining:
             bend,
             p.kp_hinge,
         )
-        self._update(parts.total, "generator", "kp_detector")
+        self._update(parts.total, iteration, "generator", "kp_detector")
         judged = discriminator_losses(p.weights, pyramid, judge, batch.driving, made.prediction, driving)
-        self._update(judged, "discriminator")
+        self._update(judged, iteration, "discriminator")
         plain = F.l1_loss(made.prediction, batch.driving)
         told = {"reconstruction": plain, "total": parts.total, "disc_gan": judged, **parts._asdict()}
         return {name: value.detach() for name, value in told.items()}
 
-    def _update(self, loss: Tensor, *names: str) -> None:
+    def _update(self, loss: Tensor, iteration: int, *names: str) -> None:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         for name in names:
+            for group in self.optimisers[name].param_groups:
+                group["lr"] = getattr(self.preset, f"lr_{name}") * 0.1 ** (iteration // self.preset.lr_step)
             self.optimisers[name].step()
 
     @torch.no_grad()
