@@ -103,7 +103,8 @@ def main() -> None:
             print(
                 f"  {name:<22} score {line['score_median']:.2f} (q95 {line['q95_median']:.2f})  pose "
                 f"{line['pose_error_deg']:.2f}  expression {line['expression_error']:.4f} (mouth "
-                f"{line['mouth_error']:.4f}, lids {line['lids_error']:.4f}, gaze {line['gaze_error']:.4f})  landmarks {line['landmark_error']:.4f}  "
+                f"{line['mouth_error']:.4f}, lids {line['lids_error']:.4f}, gaze {line['gaze_error']:.4f})  "
+                f"landmarks {line['landmark_error']:.4f}  "
                 f"found again {line['found_again']:.1%}  {line['photos_per_person']:.0f} photos each"
             )
         share = lines[EXPRESSIONS]["score_median"] / lines[PHOTO]["score_median"]

@@ -12,7 +12,8 @@ DIR is the folder of a training (`fsa prepare clips --simdrive 8`, `fsa train-re
   undriven source. Share of pictures in which a face is found at all. Then the same with another person's source.
 * DaGAN, the engine's own call against the bare networks on the same tensors, one and eight pictures at once.
 * StarGAN v2: mean absolute difference between two references' results (diversity), and between source and result (what
-  is changed at all).
+  is changed at all); dlib's distance of the result to source and reference, beside that of the two untouched;
+  blendshapes of the result against a reference of another expression, beside those of the untouched source.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class _Eyes:
 
 
 def _driven(engine: Any, eyes: _Eyes, sources: list[list[Image]], drivings: list[list[Image]]) -> dict[str, Any]:
-    """First frames driven by later ones, compared with these, beside the undriven first frames; identity with the source's."""
+    """First frames driven by later ones, compared with these, beside the undriven first frames."""
     apart: dict[str, list[float]] = {}
     found = shown = 0
     for source, driving in zip(sources, drivings, strict=True):
@@ -146,21 +147,36 @@ def _ratio(engine: Any, net: Any, donor: SourceFace, pictures: list[Image]) -> f
 
 
 def stargan2(folder: Path) -> dict[str, Any]:
-    """How much references change."""
+    """How much references change, and who is left."""
     engine: Any = load_engine(f"stargan2:{folder}", device="cpu")
     size = engine.file.img_size
+    eyes = _Eyes(size)
     photos = {(i, mood): simdrive.mood_photo(0, i, mood, 0, size) for i in PEOPLE for mood in simdrive.MOODS}
-    between, changed = [], []
-    for (index, _), photo in photos.items():
-        made = {
-            key: engine.styled(photo, other)[0].astype(np.float32) / 255
-            for key, other in photos.items()
-            if key[0] != index
-        }
-        results = list(made.values())
-        between += [float(np.abs(a - b).mean()) for a, b in pairwise(results)]
-        changed += [float(np.abs(each - photo / 255.0).mean()) for each in results]
-    return {"between_references": round(float(np.mean(between)), 4), "from_source": round(float(np.mean(changed)), 4)}
+    faces = {key: eyes.face(photo) for key, photo in photos.items()}
+    apart: dict[str, list[float]] = {}
+    found = shown = 0
+
+    def note(name: str, value: float) -> None:
+        apart.setdefault(name, []).append(value)
+
+    for (index, mood), photo in photos.items():
+        results = {key: engine.styled(photo, other)[0] for key, other in photos.items() if key[0] != index}
+        for one, other in pairwise(results.values()):
+            note("between_references", _l1(one, other))
+        for key, made in results.items():
+            note("from_source", _l1(made, photo))
+            face, own, other = eyes.face(made), faces[index, mood], faces[key]
+            shown, found = shown + 1, found + (face is not None)
+            if face is None or own is None or other is None:
+                continue
+            for name, one, two in (("to_source", face, own), ("to_reference", face, other), ("untouched", own, other)):
+                for value in eyes.identity(one, two).values():
+                    note(f"identity_{name}", value)
+            if key[1] != mood:  # the reference shows another expression than the source
+                note("expression_to_reference", compare_faces(other[1], face[1]).expression_error)
+                note("expression_untouched", compare_faces(other[1], own[1]).expression_error)
+    means = {name: round(float(np.mean(values)), 4) for name, values in apart.items()}
+    return means | {"face_found": round(found / shown, 3)}
 
 
 def main() -> None:

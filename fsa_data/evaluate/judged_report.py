@@ -132,7 +132,18 @@ def _errors(what: str, lines: Sequence[Line], key: Callable[[Line], str], order:
         if own:
             errors = [_median(found, error) for error in _ERRORS]
             rows.append([name, len(own), len(found) / len(own), *errors])
-    header = [what, "swaps", "found again", "pose, degrees", "expression", "mouth", "lids", "gaze", "landmarks", "jitter"]
+    header = [
+        what,
+        "swaps",
+        "found again",
+        "pose, degrees",
+        "expression",
+        "mouth",
+        "lids",
+        "gaze",
+        "landmarks",
+        "jitter",
+    ]
     return html.table(header, rows, caption=f"Medians per {what}")
 
 

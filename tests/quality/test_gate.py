@@ -43,7 +43,9 @@ def test_a_hidden_face_is_rejected(sight):
     assert swap.notes["gate"]
 
 
-@pytest.mark.parametrize("limit", ["max_pose_deg", "max_expression", "max_mouth", "max_lids", "max_gaze", "max_landmark"])
+@pytest.mark.parametrize(
+    "limit", ["max_pose_deg", "max_expression", "max_mouth", "max_lids", "max_gaze", "max_landmark"]
+)
 def test_each_limit_rejects_and_says_which(sight, limit):
     frame, face, donors = sight
     engine = Gated(load_engine("mesh_warp"), load_landmarker(), GateOptions(**{limit: 1e-9}))
