@@ -66,7 +66,7 @@ def compare_faces(before: Face, after: Face) -> Kept:
 
 
 def jitter(now: tuple[Face, Face], earlier: tuple[Face, Face]) -> float:
-    """How far the error of the landmarks moves from one frame to another: 0 for a swap that is wrong by as much in both.
+    """How far the error of the landmarks moves from one frame to another; 0 where it is the same in both.
 
     Args:
         now: the face before and after a swap.
