@@ -4,7 +4,7 @@ python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
 `python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines,
-store, load, protocol and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been
+store, load, protocol, reenact and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been
 measured is left as it is.
 """
 
@@ -224,6 +224,37 @@ def protocol_table(figures: Path) -> str:
     return "\n".join(lines)
 
 
+def reenact_table(figures: Path) -> str:
+    """How well both re-enactment networks do, as Markdown tables."""
+    found = _load(figures / "reenact.json")
+    driven, styled = found["dagan"], found["stargan2"]
+    cost = ", ".join(f"{ratio:.3f}" for ratio in driven.pop("call_against_networks").values())
+    lines = [
+        "| DaGAN, first frame driven by later ones | of | L1 | points | pose | expression | identity | face found |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, one in driven.items():
+        for what, end, share in (("result", "", f"{one['face_found']:.0%}"), ("source, undriven", "_copy", "")):
+            errors = f"{one['l1' + end]:.4f} | {one['points' + end]:.3f} | {one['pose_deg' + end]:.1f}° | "
+            errors += f"{one['expression' + end]:.3f} | {one['identity' + end]:.2f} | {share}"
+            lines.append(f"| {name} | {what} | {errors} |")
+    told = [
+        ("difference of two references' results", f"{styled['between_references']:.3f}"),
+        ("difference of result and source", f"{styled['from_source']:.3f}"),
+        ("identity: result and source", f"{styled['identity_to_source']:.2f}"),
+        ("identity: result and reference", f"{styled['identity_to_reference']:.2f}"),
+        ("identity: source and reference", f"{styled['identity_untouched']:.2f}"),
+        ("expression: result and reference of the other mood", f"{styled['expression_to_reference']:.3f}"),
+        ("expression: source and that reference", f"{styled['expression_untouched']:.3f}"),
+        ("results in which a face is found", f"{styled['face_found']:.0%}"),
+    ]
+    lines += ["", "| StarGAN v2, unseen people in the style of others | |", "|---|---:|"]
+    lines += [f"| {what} | {value} |" for what, value in told]
+    return "\n".join(
+        [*lines, "", f"An engine's call by the bare networks' time, one and eight pictures at once: {cost}."]
+    )
+
+
 def _load(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -251,6 +282,7 @@ def main() -> None:
         ("engines", engines_table, options.figures, "docs/engines.md"),
         ("scale", scale_table, options.figures, "docs/scale.md"),
         ("protocol", protocol_table, options.figures, "docs/protocol.md"),
+        ("reenact", reenact_table, options.figures, "docs/reenactment.md"),
     ):
         try:
             put(name, make(folder), page)
