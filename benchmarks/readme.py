@@ -4,8 +4,8 @@ python -m benchmarks.readme [--runs runs/demo] [--figures runs/benchmarks]
 
 The demo's table comes from the runs of `make demo`, the others from the JSON files of the other benchmarks:
 `python -m benchmarks.NAME --json runs/benchmarks/NAME.json` for swap, read, train, views, flows, engines,
-store, load, protocol, reenact and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has not been
-measured is left as it is.
+store, load, protocol, reenact and occluders (and, as masked.json, `benchmarks.occluders --condition masked`). What has
+not been measured is left as it is.
 """
 
 from __future__ import annotations
