@@ -243,14 +243,24 @@ def _taken(file: h5py.File, path: Path) -> Columns:
 def _taken_1(file: h5py.File, path: Path) -> Columns:
     if "commit" not in file.attrs:
         raise DamagedShardError(_damaged(path, "it has no commit mark, so it was never sealed"))
-    columns = {name: np.asarray(file[name][()], dtype) for name, dtype in _COLUMNS.items()}
-    tables = {name: [_decoded(text) for text in file[name][()].tolist()] for name in _TABLES}
-    about, kind = bytes(file["about"][()]).decode(), str(file.attrs["kind"])
+    columns = {name: np.asarray(_content(file, name), dtype) for name, dtype in _COLUMNS.items()}
+    tables = {name: [_decoded(text) for text in _content(file, name).tolist()] for name in _TABLES}
+    about, kind = bytes(_content(file, "about")[()]).decode(), str(file.attrs["kind"])
     if _columns_digest(kind, columns, tables, about) != file.attrs["columns_digest"]:
         raise DamagedShardError(_damaged(path, "its columns are not those that were sealed"))
-    if int(file.attrs["commit"]) != len(columns["key"]) or file["blob"].shape != (columns["offset"][-1],):
+    blob = h5py.h5d.open(file.id, b"blob")
+    if int(file.attrs["commit"]) != len(columns["key"]) or blob.shape != (columns["offset"][-1],):
         raise DamagedShardError(_damaged(path, "its row count or size is not what was sealed"))
-    return Columns(kind, int(file["blob"].id.get_offset() or 0), columns, tables, json.loads(about))
+    return Columns(kind, int(blob.get_offset() or 0), columns, tables, json.loads(about))
+
+
+def _content(file: h5py.File, name: str) -> NDArray[Any]:
+    """A whole dataset, as ``file[name][()]`` gives it in twice the time: a reader opens hundreds of shards."""
+    dataset = h5py.h5d.open(file.id, name.encode())
+    content = np.empty(dataset.shape, dataset.dtype)
+    if content.size:
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, content)
+    return content
 
 
 _READERS = {1: _taken_1}

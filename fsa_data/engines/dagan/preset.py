@@ -150,12 +150,13 @@ PRESETS: dict[str, DaganPreset] = {
     "vox_spade": DaganPreset(generator="SPADEDepthAwareGenerator"),
     # T2's table 13, its rates read as powers of ten
     "t2": DaganPreset(batch_size=8, lr_generator=2e-6),
-    # minutes on two cores
+    # minutes on two cores: one step down, so that little has to be drawn anew, and pixels before judges
     "tiny": DaganPreset(
-        size=128,
+        size=64,
         num_kp=10,
         block_expansion=16,
         max_features=64,
+        num_down_blocks=1,
         num_bottleneck_blocks=2,
         motion_expansion=16,
         motion_features=64,
@@ -165,10 +166,15 @@ PRESETS: dict[str, DaganPreset] = {
         kp_blocks=4,
         judge_expansion=8,
         judge_features=64,
-        iterations=400,
+        scale_factor=0.5,
+        iterations=600,
         lr_generator=1e-3,
         lr_discriminator=4e-4,
         lr_kp_detector=1e-3,
+        lr_step=400,
+        perceptual=30.0,
+        generator_gan=0.3,
+        feature_matching=1.0,
         kp_hinge=True,
     ),
 }
