@@ -38,6 +38,8 @@ LOOK_S = 2.0
 """Seconds between a reader's looks for new shards."""
 
 BARS = {"writer_loss": 0.10, "slices": 1.7}
+SLICE_FRAMES = 12
+"""Of each class and driver, 3,600 in all: minutes of work beside seconds of starting."""
 _SIDE = 16
 
 
@@ -106,7 +108,7 @@ def peak(swaps: int, folder: Path) -> dict[str, float]:
 
 def part(rank: int, world: int, folder: Path) -> dict[str, float]:
     """One part of a job with one worker; for a fresh process."""
-    frames = LabelledFrames.from_simdrive(subjects=20, frames=3, seed=9)
+    frames = LabelledFrames.from_simdrive(subjects=20, frames=SLICE_FRAMES, seed=9)
     start = time.perf_counter()
     source, engine = load_source("simdrive"), _engine()
     report = materialise(frames, source, engine, folder, workers=1, progress=False, rank=rank, world=world)
@@ -152,7 +154,7 @@ def readers_beside_a_writer(folder: Path, seconds: float) -> dict[str, Any]:
 
 def slices(folder: Path) -> dict[str, Any]:
     """See the module; landmarks and frames are made by each anew."""
-    LabelledFrames.from_simdrive(subjects=20, frames=3, seed=9)
+    LabelledFrames.from_simdrive(subjects=20, frames=SLICE_FRAMES, seed=9)
     start = time.perf_counter()
     one = _answer(_start("part", 0, 1, folder / "one"))
     alone_s = time.perf_counter() - start
