@@ -98,10 +98,10 @@ class Ledger:
         if self.deaths[task.index] < TRIES:
             return [task]
         error = f"WorkerDiedError: a worker process {how} while it worked on this frame, {TRIES} times"
-        for _, key in task.slots:
+        for _, key in task.swaps:
             self.writer.put_swap(key, Swap(Reason.FAILED, notes={"error": error}), task.subject)
         self.errors[task.index] = error
-        rest = [] if task.frame_kept else [replace(task, slots=(), look=False)]
+        rest = [] if task.frame_kept else [replace(task, slots=(), swap_keys=b"", look=False)]
         if self.deaths[task.index] > TRIES and rest:  # even reading it kills
             self.writer.put_failed_frame(task.frame_key, error, task.subject)
             rest = []

@@ -79,12 +79,15 @@ def missing_tasks(
     count, slots = planned.swap_keys.shape
     to_pack = _missing(store, "frames", planned.frame_keys, retry)
     to_swap = _missing(store, "swaps", planned.swap_keys.ravel(), retry).reshape(count, slots)
-    swap_keys = as_hex(planned.swap_keys.ravel())
     wanted = to_pack | to_swap.any(axis=1)
     at = np.flatnonzero(wanted if mine is None else wanted & mine)
     return [
-        replace(task, slots=tuple((int(k), swap_keys[task.index * slots + k]) for k in np.flatnonzero(to_swap[i])))
-        for i, task in zip(at.tolist(), bare_tasks(frames, planned, store, at), strict=True)
+        replace(
+            task,
+            slots=tuple(np.flatnonzero(to_swap[task.index]).tolist()),
+            swap_keys=planned.swap_keys[task.index][to_swap[task.index]].tobytes(),
+        )
+        for task in bare_tasks(frames, planned, store, at)
     ]
 
 
@@ -106,7 +109,6 @@ def bare_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, at: NDAr
             allowed=int(planned.allowed_of[i]),
             group=int(planned.group_of[i]),
             seed=int(planned.seeds[i]),
-            slots=(),
         )
         for n, (i, (frame_key, faces_key)) in enumerate(zip(at.tolist(), names, strict=True))
     ]

@@ -13,6 +13,7 @@ from fsa_data.errors import DamagedShardError, MissingWeightsError, StoreWriteEr
 from fsa_data.frames import FrameRef, read_frame
 from fsa_data.store import STATUSES, FrameFaces, StoreWriter, SwapStore
 from fsa_data.store.index import Entries
+from fsa_data.store.keys import as_hex
 from fsa_data.types import FaceReference, Image, Json, Landmarker, Reason, SourceFace, Swap, SwapEngine
 from fsa_data.worker.working import WorkingSize, working_frame
 
@@ -36,7 +37,8 @@ class Task:
         allowed: which set of donors it may wear.
         group: which reference belongs to it; -1 for none.
         seed: of this frame, for the engine.
-        slots: slot and key of each missing swap.
+        slots: numbers of the missing swaps.
+        swap_keys: 16 bytes for each of them; a job may have millions, and text takes five times the memory.
         look: the face is wanted even without a swap.
     """
 
@@ -50,8 +52,14 @@ class Task:
     allowed: int
     group: int
     seed: int
-    slots: tuple[tuple[int, str], ...]
+    slots: tuple[int, ...] = ()
+    swap_keys: bytes = b""
     look: bool = False
+
+    @property
+    def swaps(self) -> list[tuple[int, str]]:
+        """Slot and key of each missing swap."""
+        return list(zip(self.slots, as_hex(np.frombuffer(self.swap_keys, "S16")), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ def unsealed(tasks: Sequence[Task], store: SwapStore) -> list[Task]:
     for at, task in enumerate(tasks):
         wanted["frames"].append((at, task.frame_key))
         wanted["faces"] += [(at, task.faces_key)] * task.look
-        wanted["swaps"] += [(at, key) for _, key in task.slots]
+        wanted["swaps"] += [(at, key) for _, key in task.swaps]
     lacking: set[int] = set()
     for kind, pairs in wanted.items():
         gone = unusable(store.locate(kind, [key for _, key in pairs]))
@@ -140,10 +148,10 @@ class FrameWorker:
                 raise
             error = _message(caught)
             self.writer.put_failed_frame(task.frame_key, error, task.subject)
-            for _, key in task.slots:
+            for _, key in task.swaps:
                 self.writer.put_swap(key, _failed(error), task.subject)
         else:
-            for slot, key in task.slots:
+            for slot, key in task.swaps:
                 swap = self._swapped(looked, frame, task, slot)
                 error = error or str(swap.notes.get("error", "") if swap.reason is Reason.FAILED else "")
                 self.writer.put_swap(key, swap, task.subject)

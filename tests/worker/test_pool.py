@@ -116,7 +116,7 @@ def test_a_frame_that_cannot_even_be_read_is_recorded_as_such(frames, source, tm
         assert ledger._again(rest, "died") == []
     store.refresh()
     assert [done.index for done in reported] == [3]
-    assert store.get_swap(task.slots[0][1]).reason is Reason.FAILED
+    assert store.get_swap(task.swaps[0][1]).reason is Reason.FAILED
     assert store.get_notes("frames", task.frame_key)["error"] == reported[0].error
     assert not store.reader.payload(store.locate("frames", [task.frame_key])[0]).size
 
