@@ -116,8 +116,10 @@ PRESETS: dict[str, StarganPreset] = {
         iterations=400,
         batch_size=4,
         lr=1e-3,
-        f_lr=1e-4,
-        ds_iter=400,
+        f_lr=1e-3,
+        lambda_sty=3.0,
+        lambda_ds=10.0,  # in so few steps a style is only worth learning if its absence costs a lot
+        ds_iter=600,
         ema=0.98,
         crop_share=0.0,
     ),
