@@ -73,7 +73,7 @@ class StarganEngine:
         self.file = find_stargan(where, names)
         if self.options.domain not in (AUTO, *self.file.domains):
             raise UnknownNameError("domain", self.options.domain, self.file.domains)
-        if self.options.domain == AUTO and not self.file.snapshot:
+        if self.options.domain == AUTO and not self.file.judges:
             raise ConfigError(
                 f"{self.file.path} has no discriminator that could tell a domain; give the engine option domain=NAME, "
                 f"one of {', '.join(self.file.domains)}."

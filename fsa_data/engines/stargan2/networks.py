@@ -45,6 +45,7 @@ class StarganFile:
         identities: everybody they have seen, as far as known.
         digest: of the weights.
         snapshot: whether it is a training of the house.
+        judges: whether there is a discriminator, which tells domains.
     """
 
     path: Path
@@ -53,10 +54,11 @@ class StarganFile:
     identities: frozenset[str]
     digest: str
     snapshot: bool
+    judges: bool
 
 
 def find_stargan(where: str | Path, domains: tuple[str, ...] = ()) -> StarganFile:
-    """Look at a training's folder, or at a published checkpoint (``NNNNNN_nets_ema.ckpt``).
+    """Look at a training's folder, or at a published checkpoint (``NNNNNN_nets_ema.ckpt``, ``NNNNNN_nets.ckpt``).
 
     Args:
         where: folder or file.
@@ -74,13 +76,15 @@ def find_stargan(where: str | Path, domains: tuple[str, ...] = ()) -> StarganFil
         if stored.kind != "stargan2":
             raise WrongWeightsError(f"{snapshot} holds networks of {stored.kind}, not of stargan2.")
         names, sizes = tuple(stored.about["domains"]), stored.architecture
-        return StarganFile(snapshot, sizes["img_size"], names, stored.identities, weights_digest(snapshot), True)
-    config = published_config(_held(path), path)
+        return StarganFile(snapshot, sizes["img_size"], names, stored.identities, weights_digest(snapshot), True, True)
+    held = _held(path)
+    config = published_config(held, path)
     count = config["mapping_network"]["num_domains"]
     names = domains or _PUBLISHED_DOMAINS.get(count) or tuple(str(at) for at in range(count))
     if len(names) != count:
         raise ConfigError(f"{path} has {count} domains, but {len(names)} names are given: {', '.join(names)}.")
-    return StarganFile(path, config["generator"]["img_size"], names, frozenset(), file_sha256(path), False)
+    size, judges = config["generator"]["img_size"], "discriminator" in held
+    return StarganFile(path, size, names, frozenset(), file_sha256(path), False, judges)
 
 
 def load_stargan(found: StarganFile) -> Networks:

@@ -55,6 +55,18 @@ def test_stargan(tmp_path: Path) -> None:
         find_stargan(path, ("a", "b"))
 
 
+def test_stargan_with_its_discriminator(tmp_path: Path) -> None:
+    args = StarganPreset(**STARGAN | {"img_size": 64, "dim_in": 256, "max_conv_dim": 256}).nets(3)["discriminator"]
+    judge = build("StarGANv2.Discriminator", **args)
+    engine = load_engine(f"stargan2:{stargan_file(tmp_path / 'x.ckpt', discriminator=judge.state_dict())}")
+    photo, other = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8).numpy()
+    made, domain = engine.styled(photo, other)
+    shown = torch.from_numpy(other).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.inference_mode():
+        wanted = int(judge.eval().main(shown).flatten(1).argmax(1))
+    assert (made.shape, domain) == ((64, 64, 3), ("cat", "dog", "wild")[wanted])
+
+
 def test_stargan_with_something_else(tmp_path: Path) -> None:
     with pytest.raises(WrongWeightsError, match="holds surprise besides"):
         find_stargan(stargan_file(tmp_path / "x.ckpt", surprise=torch.ones(1)))
