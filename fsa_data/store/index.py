@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,21 +103,27 @@ def refreshed(directory: Path, old: Index) -> Index:
     new = [name for name in present if name not in known]
     if not new and len(known) == len(old.shards):
         return old
-    read: dict[str, Columns] = {}
-    for name in new:
-        try:
-            read[name] = read_columns(directory / name)
-        except DamagedShardError as error:
-            warnings.warn(f"{error} Until then its rows count as missing.", RuntimeWarning, stacklevel=2)
+    read = _readable(directory, new)
     if len(known) < len(old.shards):  # something was removed: whoever has left the store leaves the index
         index = _joined(old, known, read, present)
         write_manifest(directory, index)
         return index
     index = _grown(old, read, present)
     # written anew when it has grown by an eighth: a store that fills up is not saved again and again
-    if len(read) >= max(_WORTH_WRITING, len(known) // _WORTH_WRITING):
+    if len(index.shards) - len(known) >= max(_WORTH_WRITING, len(known) // _WORTH_WRITING):
         write_manifest(directory, index)
     return index
+
+
+def _readable(directory: Path, names: Sequence[str]) -> Iterator[tuple[str, Columns]]:
+    """One shard after the other, so that the columns of a large store never lie in memory together."""
+    for name in names:
+        try:
+            columns = read_columns(directory / name)
+        except DamagedShardError as error:
+            warnings.warn(f"{error} Until then its rows count as missing.", RuntimeWarning, stacklevel=4)
+        else:
+            yield name, columns
 
 
 def write_manifest(directory: Path, index: Index) -> None:
@@ -163,23 +169,27 @@ def _manifest(directory: Path) -> Index | None:
     return Index(shards, sizes, names, keys, entries)
 
 
-def _grown(old: Index, read: dict[str, Columns], present: dict[str, int]) -> Index:
+def _grown(old: Index, read: Iterable[tuple[str, Columns]], present: dict[str, int]) -> Index:
     """The index with the rows of further shards; nothing that is known is sorted or numbered again."""
     names = {name: at for at, name in enumerate(old.names)}
     parts: dict[str, list[tuple[Keys, Entries]]] = {kind: [] for kind in KINDS}
-    for at, columns in enumerate(read.values(), start=len(old.shards)):
-        parts[columns.kind].append((columns.keys, _entries(columns, at, names)))
+    shards = list(old.shards)
+    for name, columns in read:
+        parts[columns.kind].append((columns.keys, _entries(columns, len(shards), names)))
+        shards.append(name)
     keys, entries = dict(old.keys), dict(old.entries)
     for kind, found in parts.items():
         if found:
-            new = _ordered(np.concatenate([key for key, _ in found]), np.concatenate([rows for _, rows in found]))
+            new = _ordered(found)
             keys[kind], entries[kind] = _inserted(old.keys[kind], old.entries[kind], *new)
-    sizes = (*old.sizes, *(present[name] for name in read))
-    return Index((*old.shards, *read), sizes, tuple(names), keys, entries)
+    sizes = (*old.sizes, *(present[name] for name in shards[len(old.shards) :]))
+    return Index(tuple(shards), sizes, tuple(names), keys, entries)
 
 
 def _inserted(keys: Keys, entries: Entries, new_keys: Keys, new_entries: Entries) -> tuple[Keys, Entries]:
     """Sorted rows put among sorted rows; a known key keeps its row, unless that failed and the new one did not."""
+    if not len(keys):
+        return new_keys, new_entries
     at = np.searchsorted(keys, new_keys)
     there = np.zeros(len(new_keys), bool)
     inside = at < len(keys)
@@ -193,28 +203,26 @@ def _inserted(keys: Keys, entries: Entries, new_keys: Keys, new_entries: Entries
     return np.insert(keys, at[fresh], new_keys[fresh]), np.insert(entries, at[fresh], new_entries[fresh])
 
 
-def _joined(old: Index, known: dict[str, int], read: dict[str, Columns], present: dict[str, int]) -> Index:
+def _joined(old: Index, known: dict[str, int], read: Iterable[tuple[str, Columns]], present: dict[str, int]) -> Index:
     """Rows of the known shards and of those just read, as one index; shards that are gone leave it."""
-    shards = (*known, *read)
+    shards = list(known)
     place = np.full(len(old.shards) + 1, -1, np.int32)
     for at, name in enumerate(known):
         place[known[name]] = at
     names: dict[str, int] = {}
-    keys: dict[str, list[Keys]] = {kind: [] for kind in KINDS}
-    entries: dict[str, list[Entries]] = {kind: [] for kind in KINDS}
+    parts: dict[str, list[tuple[Keys, Entries]]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
         kept = old.entries[kind].copy()
         kept["shard"] = place[kept["shard"]]
         alive = kept["shard"] >= 0
-        keys[kind].append(old.keys[kind][alive])
-        entries[kind].append(kept[alive])
-    _renumber([part for parts in entries.values() for part in parts], old.names, names)
-    for at, (_, columns) in enumerate(read.items(), start=len(known)):
-        keys[columns.kind].append(columns.keys)
-        entries[columns.kind].append(_entries(columns, at, names))
-    ordered = {kind: _ordered(np.concatenate(keys[kind]), np.concatenate(entries[kind])) for kind in KINDS}
+        parts[kind].append((old.keys[kind][alive], kept[alive]))
+    _renumber([rows for found in parts.values() for _, rows in found], old.names, names)
+    for name, columns in read:
+        parts[columns.kind].append((columns.keys, _entries(columns, len(shards), names)))
+        shards.append(name)
+    ordered = {kind: _ordered(found) for kind, found in parts.items()}
     return Index(
-        shards,
+        tuple(shards),
         tuple(present[name] for name in shards),
         tuple(names),
         {kind: pair[0] for kind, pair in ordered.items()},
@@ -250,13 +258,15 @@ def _entries(shard: Columns, at: int, names: dict[str, int]) -> Entries:
     return rows
 
 
-def _ordered(keys: Keys, entries: Entries) -> tuple[Keys, Entries]:
-    """Sorted by key, one row each: of several, one that did not fail, else the first."""
+def _ordered(parts: list[tuple[Keys, Entries]]) -> tuple[Keys, Entries]:
+    """Joined and sorted by key, one row each: of several, one that did not fail, else the first. Empties the list."""
+    keys, entries = np.concatenate([part for part, _ in parts]), np.concatenate([part for _, part in parts])
+    parts.clear()
     order = np.lexsort((entries["status"] == _FAILED, keys))
     keys, entries = keys[order], entries[order]
     first = np.ones(len(keys), bool)
     first[1:] = keys[1:] != keys[:-1]
-    return keys[first], entries[first]
+    return (keys, entries) if first.all() else (keys[first], entries[first])
 
 
 def _text(names: tuple[str, ...]) -> NDArray[np.bytes_]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fsa_data.errors import TooManyFailedError
@@ -142,7 +143,7 @@ def materialise_plan(
     mine = how.mine(planned)
     sweep(store.path)  # here as well: a run that finds everything made opens no writer
     store.refresh()
-    before = store.locate("swaps", planned.swap_keys[mine].ravel())
+    known = _swapped(store.locate("swaps", planned.swap_keys[mine].ravel()))
     tasks = missing_tasks(frames, planned, store, retry, mine)
     done: list[Done] = []
     if tasks:
@@ -152,8 +153,8 @@ def materialise_plan(
         tasks = missing_tasks(frames, planned, store, retry, mine) if done else tasks
         done += _do_all("swapping", tasks, recipe, planned, store, how, donors)
         store.refresh()
-    after = store.locate("swaps", planned.swap_keys[mine].ravel()) if tasks else before
-    return _report(frames, before, after, done, time.perf_counter() - started)
+    after = store.locate("swaps", planned.swap_keys[mine].ravel())
+    return _report(frames, known, after, done, time.perf_counter() - started)
 
 
 def _do_all(
@@ -324,14 +325,17 @@ def _opened(store: SwapStore | str | Path) -> SwapStore:
     return store if isinstance(store, SwapStore) else SwapStore(store)
 
 
+def _swapped(entries: Entries) -> NDArray[np.bool_]:
+    return np.asarray((entries["shard"] >= 0) & (entries["status"] == SWAPPED))
+
+
 def _report(
-    frames: LabelledFrames, before: Entries, after: Entries, done: Sequence[Done], seconds: float
+    frames: LabelledFrames, known: NDArray[np.bool_], after: Entries, done: Sequence[Done], seconds: float
 ) -> MaterialiseReport:
-    swapped = after["status"] == SWAPPED
-    known = (before["shard"] >= 0) & (before["status"] == SWAPPED)
+    swapped = _swapped(after)
     reasons: Mapping[Any, int] = Counter(after["status"][~swapped & (after["shard"] >= 0)].tolist())
     return MaterialiseReport(
-        made=int((swapped & ~known & (after["shard"] >= 0)).sum()),
+        made=int((swapped & ~known).sum()),
         reused=int(known.sum()),
         skipped=sum(reasons.values()),
         by_reason={STATUSES[code]: count for code, count in sorted(reasons.items())},
