@@ -31,7 +31,7 @@ def people_figure(scores: Mapping[str, Mapping[str, float]]) -> bytes:
         axes.scatter(values[number], rows, s=26, label=arm, zorder=2, alpha=0.85, color=colour, marker=marker)
     axes.set_yticks(rows, people, fontsize=8)
     axes.set_ylim(len(people) - 0.4, -0.6)
-    axes.set_xlim(min(0.0, float(values.min())), 1)
+    axes.set_xlim(min(0.0, float(values.min())), 1.02)
     axes.set_xlabel("macro-F1 on real frames of this person")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, frameon=False, borderaxespad=0.2)
     axes.spines[["top", "right", "left"]].set_visible(False)
