@@ -38,7 +38,7 @@ def swap(flow, identity, target, scores, outcomes):
         else Outcome(
             Reason.SWAPPED,
             True,
-            None if what is None else Kept(10 * what, what, what / 2, 2 * what, what / 10),
+            None if what is None else Kept(10 * what, what, what / 2, 2 * what, 3 * what, what / 10),
             4.0,
             6.0,
         )
