@@ -248,7 +248,8 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_sealed(frames, source, tmp_
 
 
 SCRIPT = """
-    import sys
+    import signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
     sys.path.insert(0, {here!r})
     from tiny_parts import *
     from fsa_data.worker import materialise
