@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,13 @@ def judge(dataset: DeepfakeAugmentedMaskDAR, config: Config, directory: Path) ->
     chosen = fakes.subset(rows)
     sights = [_sight(dataset, chosen, at) for at in range(len(chosen))]
     who = _Identity(load_embedder(config.embedder), dataset) if config.embedder is not None else None
-    earlier = _earlier(fakes)
-    before = {at: _sight(dataset, fakes, earlier[row]) for at, row in enumerate(rows.tolist()) if row in earlier}
-    worst = _write_quality(directory / QUALITY, chosen, sights, before, who)
+    last = _earlier(fakes)
+
+    def earlier(at: int) -> _Sight | None:  # read when it is wanted, and let go
+        row = last.get(int(rows[at]))
+        return None if row is None else _sight(dataset, fakes, row)
+
+    worst = _write_quality(directory / QUALITY, chosen, sights, earlier, who)
     about = [(sights[at], chosen.meta(at), chosen.classes[int(chosen.targets[at])]) for at in worst]
     pairs = [Pair(s.real, s.fake, label, meta["subject"], meta["source_identity"]) for s, meta, label in about]
     write_pairs(directory / "figures", "worst", pairs)
@@ -106,18 +111,23 @@ def _sight(dataset: DeepfakeAugmentedMaskDAR, fakes: FrameView, at: int) -> _Sig
 
 def _earlier(fakes: FrameView) -> dict[int, int]:
     """By row the row of the frame before it, where that shows the same person and action and wears the same face."""
-    frame, worn = fakes.rows.frame, fakes.rows.source_identity
-    rows = {(int(at), str(face)): row for row, (at, face) in enumerate(zip(frame, worn, strict=True))}
-    found = {}
-    for (at, face), row in rows.items():
-        last = rows.get((at - 1, face))
-        if last is not None and (fakes.groups[last], fakes.targets[last]) == (fakes.groups[row], fakes.targets[row]):
-            found[row] = last
-    return found
+    about = zip(fakes.rows.frame.tolist(), fakes.rows.source_identity.tolist(), strict=True)
+    rows = {key: row for row, key in enumerate(about)}
+    subject, label = fakes.groups.tolist(), fakes.targets.tolist()
+    pairs = ((row, rows.get((at - 1, face))) for (at, face), row in rows.items())
+    return {
+        row: last
+        for row, last in pairs
+        if last is not None and (subject[last], label[last]) == (subject[row], label[row])
+    }
 
 
 def _write_quality(
-    path: Path, fakes: FrameView, sights: list[_Sight], earlier: dict[int, _Sight], who: _Identity | None
+    path: Path,
+    fakes: FrameView,
+    sights: list[_Sight],
+    earlier: Callable[[int], _Sight | None],
+    who: _Identity | None,
 ) -> list[int]:
     """A line for each swap; returns where the worst are, first those without a face."""
     landmarker, lines = load_landmarker(), []
@@ -132,7 +142,8 @@ def _write_quality(
             kept = {name: round(value, 5) for name, value in asdict(compare_faces(*pair)).items()}
             if who is not None:
                 told |= who.of(sight, *pair, str(about["source_identity"]))
-            if at in earlier and (last := _pair(landmarker, earlier[at])) is not None:
+            before = earlier(at)
+            if before is not None and (last := _pair(landmarker, before)) is not None:
                 moved = round(jitter(pair, last), 5)
         lines.append(
             {
