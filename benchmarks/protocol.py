@@ -124,7 +124,7 @@ def data_sets(people: int, folder: Path) -> list[LabelledFrames]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shown = marked(image, faces[0].points_px) if mark and faces else image
                 cv2.imwrite(str(path), shown[..., ::-1])
-            tables[mark].append([str(path), str(frames.subject[at]), label])
+            tables[mark].append([str(path.relative_to(folder)), str(frames.subject[at]), label])
     sets = []
     for mark, rows in tables.items():
         table = folder / f"{'marked' if mark else 'plain'}.csv"
