@@ -185,6 +185,7 @@ def scale_table(figures: Path) -> str:
         f"| a row, largest store against smallest (1.5) | {costs_us[-1] / costs_us[0]:.2f} |",
         f"| {read} | {beside['failed_reads']} |",
         f"| slowest of them, ms | {beside['slowest_read_ms']:.0f} |",
+        f"| slowest opening, ms | {beside['slowest_opening_ms']:.0f} |",
         f"| what the writer loses beside them (10 %) | {beside['writer_loss']:.0%} |",
         f"| peak memory of 1,000 and of 100,000 swaps, MB (equal) | {few:.0f}, {many:.0f} |",
         f"| two slices against one process, times as fast (1.7) | {parts['ratio']:.2f} |",

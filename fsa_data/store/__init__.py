@@ -2,6 +2,7 @@
 
 from fsa_data.store.codec import FrameFaces
 from fsa_data.store.collect import Collected, Criteria, collect
+from fsa_data.store.index import ABSENT
 from fsa_data.store.keys import canonical, digest
 from fsa_data.store.merge import Conflict, MergeReport, merge_stores
 from fsa_data.store.reader import PayloadReader
@@ -10,6 +11,7 @@ from fsa_data.store.swap_store import Damage, StoreInfo, SwapStore
 from fsa_data.store.writer import StoreWriter
 
 __all__ = [
+    "ABSENT",
     "FORMAT_VERSION",
     "OK",
     "STATUSES",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import warnings
 import zipfile
@@ -42,6 +41,8 @@ ENTRY = np.dtype(
 Entries = NDArray[np.void]
 """``(N,)`` of :data:`ENTRY`: where rows lie, 57 bytes each (73 with the key)."""
 
+ABSENT = 255
+"""In place of a status: no such row."""
 _FAILED = STATUSES.index(str(Reason.FAILED))
 
 
@@ -73,12 +74,25 @@ class Index:
     def find(self, kind: str, wanted: Keys) -> Entries:
         """Where the rows of these keys lie, in their order; ``shard`` is -1 for a key that is not there."""
         found = nothing(len(wanted))
-        keys = self.keys[kind]
-        if len(keys) and len(wanted):
-            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            there = keys[at] == wanted
-            found[there] = self.entries[kind][at[there]]
+        there, at = self._places(kind, wanted)
+        found[there] = self.entries[kind][at]
         return found
+
+    def statuses(self, kind: str, wanted: Keys) -> NDArray[np.uint8]:
+        """``(N,)`` index into :data:`STATUSES`, :data:`ABSENT` for a key that is not there; a byte each, not 57."""
+        found = np.full(len(wanted), ABSENT, np.uint8)
+        there, at = self._places(kind, wanted)
+        found[there] = self.entries[kind]["status"][at]
+        return found
+
+    def _places(self, kind: str, wanted: Keys) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which keys are there, and the positions of those."""
+        keys = self.keys[kind]
+        if not len(keys):
+            return np.zeros(len(wanted), bool), np.zeros(0, np.int64)
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        there = keys[at] == wanted
+        return there, at[there]
 
 
 def empty() -> Index:
@@ -133,10 +147,8 @@ def write_manifest(directory: Path, index: Index) -> None:
     arrays["shards"], arrays["names"] = _text(index.shards), _text(index.names)
     for kind in KINDS:
         arrays[f"{kind}.keys"], arrays[f"{kind}.entries"] = index.keys[kind], index.entries[kind]
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
     with contextlib.suppress(OSError):
-        write_atomically(directory / MANIFEST, buffer.getvalue())
+        write_atomically(directory / MANIFEST, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _present(directory: Path) -> dict[str, int]:
@@ -153,8 +165,7 @@ def _manifest(directory: Path) -> Index | None:
     """The saved index, or None if there is none that can be used."""
     try:
         # The archive keeps a CRC of each array, so a damaged manifest is noticed here.
-        content = io.BytesIO((directory / MANIFEST).read_bytes())
-        with np.load(content, allow_pickle=False) as saved:
+        with (directory / MANIFEST).open("rb") as file, np.load(file, allow_pickle=False) as saved:
             # entries number their statuses by this list, which grows with the reasons that are known
             if int(saved["format"]) != MANIFEST_FORMAT or _names(saved["statuses"]) != STATUSES:
                 return None
@@ -260,10 +271,17 @@ def _entries(shard: Columns, at: int, names: dict[str, int]) -> Entries:
 
 def _ordered(parts: list[tuple[Keys, Entries]]) -> tuple[Keys, Entries]:
     """Joined and sorted by key, one row each: of several, one that did not fail, else the first. Empties the list."""
-    keys, entries = np.concatenate([part for part, _ in parts]), np.concatenate([part for _, part in parts])
-    parts.clear()
-    order = np.lexsort((entries["status"] == _FAILED, keys))
-    keys, entries = keys[order], entries[order]
+    keys = np.concatenate([part for part, _ in parts])
+    order = np.lexsort((np.concatenate([part["status"] == _FAILED for _, part in parts]), keys))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    entries, start = np.empty(len(keys), ENTRY), 0
+    parts.reverse()
+    while parts:  # each part is given up once it is in its place: a large store's rows lie in memory once, not thrice
+        part = parts.pop()[1]
+        entries[place[start : start + len(part)]] = part
+        start += len(part)
+    keys = keys[order]
     first = np.ones(len(keys), bool)
     first[1:] = keys[1:] != keys[:-1]
     return (keys, entries) if first.all() else (keys[first], entries[first])

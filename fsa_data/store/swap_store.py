@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsa_data.errors import CacheMissError, DamagedShardError, StoreFormatError, StoreWriteError
 from fsa_data.store import codec, index, shard
@@ -117,6 +118,10 @@ class SwapStore:
             ``(N,)`` of :data:`fsa_data.store.index.ENTRY`; ``shard`` is -1 for a key that is not there.
         """
         return self.index.find(kind, keys if isinstance(keys, np.ndarray) else packed(keys))
+
+    def statuses(self, kind: str, keys: Sequence[str] | Keys) -> NDArray[np.uint8]:
+        """``(N,)`` uint8: what became of many rows, as :data:`fsa_data.store.STATUSES` counts them; else ``ABSENT``."""
+        return self.index.statuses(kind, keys if isinstance(keys, np.ndarray) else packed(keys))
 
     def get_swap(self, key: str) -> Swap:
         """The swap of a key, or its recorded reason.

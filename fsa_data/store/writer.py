@@ -8,10 +8,10 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from fsa_data.errors import StoreWriteError
 from fsa_data.store import codec, shard
@@ -47,6 +47,8 @@ class StoreWriter:
         self._rows: dict[str, list[shard.Row]] = {kind: [] for kind in shard.KINDS}
         self._bytes = dict.fromkeys(shard.KINDS, 0)
         self._oldest = 0.0
+        self.seals = 0
+        """How often everything that waited was sealed."""
 
     def put_swap(self, key: str, swap: Swap, subject: str) -> None:
         """Add a swap, or the reason why there is none; ``subject`` is the person in the frame."""
@@ -81,6 +83,7 @@ class StoreWriter:
         """
         for kind in _SEALED_IN_ORDER:
             self._seal(kind)
+        self.seals += 1
 
     def close(self) -> None:
         """Seal everything that waits; the writer may be used again."""
@@ -148,8 +151,12 @@ def seal(directory: Path, kind: str, image: bytes, name: str = "") -> Path:
     return final
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     """Replace a file so that it is there whole, old or new.
+
+    Args:
+        path: the file.
+        content: its bytes, or what writes them.
 
     Raises:
         OSError: the directory cannot be written, or the disk is full.
@@ -189,9 +196,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     with path.open("xb") as file:
-        file.write(content)
+        content(file) if callable(content) else file.write(content)
         file.flush()
         os.fsync(file.fileno())
 

@@ -142,7 +142,7 @@ class _Rows:
         self.frames, self.planned, self.store = frames, planned, store
         self.packed = store.locate("frames", planned.frame_keys)
         self.swaps = store.locate("swaps", planned.swap_keys.ravel()).reshape(planned.swap_keys.shape)
-        self.usable = ~unusable(self.packed)
+        self.usable = ~unusable(store.statuses("frames", planned.frame_keys))
         self.swapped = (self.swaps["shard"] >= 0) & (self.swaps["status"] == _SWAPPED) & self.usable[:, None]
         reasons = Counter(
             STATUSES[int(swap["status"])] if swap["shard"] >= 0 else "missing" for swap in self.swaps[~self.swapped]

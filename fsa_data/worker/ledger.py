@@ -42,7 +42,11 @@ class Ledger:
         report: Callable[[Done], None],
         writer: StoreWriter,
     ) -> None:
-        self.waiting, self.count, self.store, self.report, self.writer = deque(tasks), count, store, report, writer
+        self.tasks, self.count, self.store, self.report, self.writer = tasks, count, store, report, writer
+        self.begun = 0
+        """Tasks handed out so far, of ``tasks``."""
+        self.again: deque[Task] = deque()
+        """Tasks to be handed out again, before all others."""
         self.deaths: Counter[int] = Counter()
         self.alone: set[int] = set()
         self.unexplained = 0
@@ -50,13 +54,26 @@ class Ledger:
 
     def take(self) -> list[Task]:
         """The next tasks for a worker; none if there are no more."""
-        size = max(1, min(CHUNK, len(self.waiting) // (2 * self.count)))
+        size = max(1, min(CHUNK, self.waiting // (2 * self.count)))
         taken: list[Task] = []
-        while self.waiting and len(taken) < size and not (taken and self.waiting[0].index in self.alone):
-            taken.append(self.waiting.popleft())
+        while self.again and len(taken) < size and not (taken and self.again[0].index in self.alone):
+            taken.append(self.again.popleft())
             if taken[0].index in self.alone:
-                break
+                return taken
+        if not self.again:
+            fresh = self.tasks[self.begun : self.begun + size - len(taken)]
+            self.begun += len(fresh)
+            taken += fresh
         return taken
+
+    @property
+    def waiting(self) -> int:
+        """Number of tasks to be handed out."""
+        return len(self.again) + len(self.tasks) - self.begun
+
+    def give_back(self, tasks: Sequence[Task]) -> None:
+        """Hand these out next: whoever had them is gone."""
+        self.again.extendleft(reversed(tasks))
 
     def done(self, one: Done) -> None:
         """A worker has answered."""
@@ -90,7 +107,7 @@ class Ledger:
                     f"{self.unexplained} worker processes died; the last one {how} while it {doing}. Everything sealed "
                     "so far is kept; run the same command again to go on."
                 )
-        self.waiting.extendleft(reversed(lost))
+        self.give_back(lost)
 
     def _again(self, task: Task, how: str) -> Iterable[Task]:
         """What is still to be tried of a frame that a worker died of; the rest is recorded as failed."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +19,7 @@ from fsa_data.errors import TooManyFailedError
 from fsa_data.faces import load_landmarker
 from fsa_data.frames import LabelledFrames
 from fsa_data.sources import find_faces
-from fsa_data.store import STATUSES, SwapStore
-from fsa_data.store.index import Entries
+from fsa_data.store import ABSENT, STATUSES, SwapStore
 from fsa_data.store.keys import as_hex
 from fsa_data.store.writer import sweep
 from fsa_data.types import Face, Image, Json, Landmarker, Reason, Source, SourceFace, SwapEngine
@@ -30,8 +28,8 @@ from fsa_data.worker.identities import IdentityMap
 from fsa_data.worker.plan import Plan, Recipe, plan
 from fsa_data.worker.pool import run_in_processes
 from fsa_data.worker.remember import Remembering
-from fsa_data.worker.tasks import FEWEST, How, bare_tasks, missing_tasks
-from fsa_data.worker.work import Done, FrameWorker, Kit, Task, unusable
+from fsa_data.worker.tasks import FEWEST, How, Tasks, looks, missing_tasks
+from fsa_data.worker.work import Done, FrameWorker, Kit, unusable
 from fsa_data.worker.working import checked_size
 
 SMALL_JOB = 24
@@ -143,92 +141,86 @@ def materialise_plan(
     mine = how.mine(planned)
     sweep(store.path)  # here as well: a run that finds everything made opens no writer
     store.refresh()
-    known = _swapped(store.locate("swaps", planned.swap_keys[mine].ravel()))
+    known = store.statuses("swaps", planned.swap_keys[mine].ravel()) == SWAPPED
     tasks = missing_tasks(frames, planned, store, retry, mine)
-    done: list[Done] = []
+    tallies: list[_Tally] = []
     if tasks:
         # a source without a face is told now, not after looking at every frame
-        donors = _donors(recipe, planned, store) if any(task.slots for task in tasks) else []
-        done += _make_references(frames, recipe, planned, store, tasks, how)
-        tasks = missing_tasks(frames, planned, store, retry, mine) if done else tasks
-        done += _do_all("swapping", tasks, recipe, planned, store, how, donors)
+        donors = _donors(recipe, planned, store) if tasks.anything_to_swap else []
+        tallies += _make_references(recipe, planned, store, tasks, how)
+        tasks = missing_tasks(frames, planned, store, retry, mine) if tallies else tasks
+        tallies.append(_do_all("swapping", tasks, recipe, planned, store, how, donors))
         store.refresh()
-    after = store.locate("swaps", planned.swap_keys[mine].ravel())
-    return _report(frames, known, after, done, time.perf_counter() - started)
+    after = store.statuses("swaps", planned.swap_keys[mine].ravel())
+    return _report(frames, known, after, tallies, time.perf_counter() - started)
 
 
 def _do_all(
     what: str,
-    tasks: Sequence[Task],
+    tasks: Tasks,
     recipe: Recipe,
     planned: Plan,
     store: SwapStore,
     how: How,
     donors: Sequence[SourceFace] = (),
-) -> list[Done]:
+) -> _Tally:
     with tqdm(total=len(tasks), desc=what, unit="frame", disable=None if how.progress else True) as bar:
-        tally = _Tally(tasks, how.max_failed, bar.update)
+        tally = _Tally(tasks.frames, how.max_failed, bar.update)
         if tasks:
             _do(tasks, recipe, planned, store, how, tally, donors)
-    return list(tally.done.values())
+    return tally
 
 
 class _Tally:
     """What is done, once per frame: what a dead worker had not sealed is reported twice."""
 
-    def __init__(self, tasks: Sequence[Task], max_failed: float, advance: Callable[[int], Any]) -> None:
-        self.refs = {task.index: task.ref for task in tasks}
-        self.max_failed, self.advance = max_failed, advance
-        self.done: dict[int, Done] = {}
-        self.failed: set[int] = set()
+    def __init__(self, frames: LabelledFrames, max_failed: float, advance: Callable[[int], Any]) -> None:
+        self.frames, self.max_failed, self.advance = frames, max_failed, advance
+        self.done, self.decoded, self.detected = np.zeros((3, len(frames)), bool)
+        self.count = 0
+        self.errors: dict[int, str] = {}
 
     def __call__(self, one: Done) -> None:
-        self.advance(one.index not in self.done)
-        self.done[one.index] = one
+        new = not self.done[one.index]
+        self.count += new
+        self.advance(new)
+        self.done[one.index] = True
+        self.decoded[one.index], self.detected[one.index] = one.decoded, one.detected
         if not one.error:
-            self.failed.discard(one.index)
+            self.errors.pop(one.index, None)
             return
-        self.failed.add(one.index)
-        if len(self.done) >= FEWEST and len(self.failed) > self.max_failed * len(self.done):
+        self.errors[one.index] = one.error
+        if self.count >= FEWEST and len(self.errors) > self.max_failed * self.count:
             raise TooManyFailedError(
-                f"{len(self.failed)} of {len(self.done)} frames failed, a larger share than max_failed = "
-                f"{self.max_failed:g} allows. The last one: {self.refs[one.index]}: {one.error}. Everything sealed so "
-                "far is kept. Mend the cause and run again; fsa materialise --max-failed 1 allows any number."
+                f"{len(self.errors)} of {self.count} frames failed, a larger share than max_failed = "
+                f"{self.max_failed:g} allows. The last one: {self.frames.ref(one.index)}: {one.error}. Everything "
+                "sealed so far is kept. Mend the cause and run again; fsa materialise --max-failed 1 allows any number."
             )
 
 
-def _make_references(
-    frames: LabelledFrames,
-    recipe: Recipe,
-    planned: Plan,
-    store: SwapStore,
-    tasks: Sequence[Task],
-    how: How,
-) -> list[Done]:
+def _make_references(recipe: Recipe, planned: Plan, store: SwapStore, tasks: Tasks, how: How) -> list[_Tally]:
     """Make the references that the tasks need and the store lacks: look at their frames, then take the medians."""
-    needed = sorted({task.group for task in tasks if task.slots and task.group >= 0})
-    kept = store.locate("references", [planned.groups[at].key for at in needed])["shard"] >= 0
-    lacking = [planned.groups[at] for at, there in zip(needed, kept, strict=True) if not there]
+    needed = tasks.groups
+    gone = store.statuses("references", [planned.groups[at].key for at in needed]) == ABSENT
+    lacking = [planned.groups[at] for at, is_gone in zip(needed, gone.tolist(), strict=True) if is_gone]
     if not lacking:
         return []
     wanted = np.array(sorted({i for group in lacking for i in group.frames}), np.int64)
-    looks = [replace(task, look=True) for task in bare_tasks(frames, planned, store, wanted)]
-    looks = [task for task in looks if not (task.frame_kept and task.faces_kept)]
-    done = _do_all("looking", looks, recipe, planned, store, how)
+    tally = _do_all("looking", looks(tasks.frames, planned, store, wanted), recipe, planned, store, how)
     store.refresh()
     with store.writer() as writer:
         for group in lacking:
             references.make(group, _pairs(group, planned, store), writer)
     store.refresh()
-    return done
+    return [tally]
 
 
 def _pairs(group: references.Group, planned: Plan, store: SwapStore) -> list[tuple[Image, Face]]:
     """Working frames of a group with the largest face in each; what could not be read or shows nobody is left out."""
     at = np.array(group.frames, np.int64)
-    frames, faces = store.locate("frames", planned.frame_keys[at]), store.locate("faces", planned.faces_keys[at])
+    frames, faces = store.statuses("frames", planned.frame_keys[at]), store.statuses("faces", planned.faces_keys[at])
     pairs = []
-    for i, readable, looked in zip(group.frames, ~unusable(frames), faces["shard"] >= 0, strict=True):
+    for i, readable, looked in zip(group.frames, ~unusable(frames), faces != ABSENT, strict=True):
         found = store.get_faces(as_hex(planned.faces_keys[i : i + 1])[0]) if looked else None
         if readable and found is not None and found.faces:
             frame = store.get_frame(as_hex(planned.frame_keys[i : i + 1])[0])
@@ -238,7 +230,7 @@ def _pairs(group: references.Group, planned: Plan, store: SwapStore) -> list[tup
 
 
 def _do(
-    tasks: Sequence[Task],
+    tasks: Tasks,
     recipe: Recipe,
     planned: Plan,
     store: SwapStore,
@@ -251,7 +243,7 @@ def _do(
     with store.writer(about, trained_on) as writer:
 
         def make_kit() -> Kit:
-            return _kit(recipe, planned, store, donors, any(task.slots for task in tasks))
+            return _kit(recipe, planned, store, donors, tasks.anything_to_swap)
 
         if how.executor == "ray":
             from fsa_data.worker.ray_pool import run_on_ray
@@ -325,23 +317,25 @@ def _opened(store: SwapStore | str | Path) -> SwapStore:
     return store if isinstance(store, SwapStore) else SwapStore(store)
 
 
-def _swapped(entries: Entries) -> NDArray[np.bool_]:
-    return np.asarray((entries["shard"] >= 0) & (entries["status"] == SWAPPED))
-
-
 def _report(
-    frames: LabelledFrames, known: NDArray[np.bool_], after: Entries, done: Sequence[Done], seconds: float
+    frames: LabelledFrames,
+    known: NDArray[np.bool_],
+    after: NDArray[np.uint8],
+    tallies: Sequence[_Tally],
+    seconds: float,
 ) -> MaterialiseReport:
-    swapped = _swapped(after)
-    reasons: Mapping[Any, int] = Counter(after["status"][~swapped & (after["shard"] >= 0)].tolist())
+    swapped = after == SWAPPED
+    codes, counts = np.unique(after[~swapped & (after != ABSENT)], return_counts=True)
+    reasons = dict(zip(codes.tolist(), counts.tolist(), strict=True))
+    # a frame may have been looked at for a reference first, and have failed then, too
+    errors = {index: error for tally in tallies for index, error in tally.errors.items()}
     return MaterialiseReport(
         made=int((swapped & ~known).sum()),
         reused=int(known.sum()),
         skipped=sum(reasons.values()),
-        by_reason={STATUSES[code]: count for code, count in sorted(reasons.items())},
+        by_reason={STATUSES[code]: count for code, count in reasons.items()},
         seconds=seconds,
-        frames_decoded=sum(one.decoded for one in done),
-        faces_detected=sum(one.detected for one in done),
-        # a frame may have been looked at for a reference first, and have failed then, too
-        failures=tuple({one.index: f"{frames.ref(one.index)}: {one.error}" for one in done if one.error}.values()),
+        frames_decoded=sum(int(tally.decoded.sum()) for tally in tallies),
+        faces_detected=sum(int(tally.detected.sum()) for tally in tallies),
+        failures=tuple(f"{frames.ref(index)}: {error}" for index, error in errors.items()),
     )

@@ -91,7 +91,7 @@ class _Crew:
         if worker.ready and worker.in_hand:
             self.ledger.died(how, doing, worker.finished, worker.in_hand, worker.in_hand[0])
         else:
-            self.ledger.waiting.extendleft(reversed(worker.in_hand))  # it had not begun with them
+            self.ledger.give_back(worker.in_hand)  # it had not begun with them
             self.ledger.died(how, doing, worker.finished, (), None)
         if self.ledger.waiting:
             self.workers.append(Worker())

@@ -53,7 +53,7 @@ class Worker:
 
     Attributes:
         in_hand: what it was given and has not answered; it works on the first.
-        finished: what it answered; it may not have sealed all of that yet.
+        finished: what it answered and may not have sealed yet.
         ready: it has begun to work.
     """
 
@@ -70,6 +70,7 @@ class Worker:
         self.connection = Connection(ours.detach())
         self.in_hand: deque[Task] = deque()
         self.finished: list[Task] = []
+        self.seals = 0
         self.ready = False
 
     def set_up(self, path: Path, about: Json, kit: Kit) -> None:
@@ -101,6 +102,9 @@ class Worker:
         if isinstance(said, _Crash):
             raise RuntimeError(f"A worker process failed:\n{said.traceback}")
         if isinstance(said, Done):
+            if said.seals > self.seals:
+                self.seals = said.seals
+                self.finished.clear()
             self.finished.append(self.in_hand.popleft())
         self.ready = True
         answer: Done | Word = said

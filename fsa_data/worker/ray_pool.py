@@ -70,6 +70,7 @@ class _Actor:
     handle: Any
     in_hand: list[Task] = field(default_factory=list)
     finished: list[Task] = field(default_factory=list)
+    seals: int = 0
     doing: str = "got ready"
 
 
@@ -168,8 +169,11 @@ class _Crew:
             self.actors.remove(actor)
             actor.handle.__ray_terminate__.remote()
             return
-        actor.finished += actor.in_hand
-        for one in done or ():
+        for task, one in zip(actor.in_hand, done or (), strict=True):
+            if one.seals > actor.seals:
+                actor.seals = one.seals
+                actor.finished.clear()
+            actor.finished.append(task)
             self.ledger.done(one)
         self._give(actor)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsa_data.errors import ConfigError, UnknownNameError
 from fsa_data.frames import LabelledFrames
-from fsa_data.store import SwapStore
+from fsa_data.store import ABSENT, SwapStore
 from fsa_data.store.keys import Keys, as_hex
 from fsa_data.worker.plan import Plan
 from fsa_data.worker.work import Task, unusable
@@ -64,9 +65,71 @@ class How:
         return mine
 
 
+@dataclass(frozen=True, eq=False)
+class Tasks(Sequence[Task]):
+    """Tasks in the frames' order, each made when it is asked for: a job may have millions.
+
+    Attributes:
+        frames: all frames.
+        planned: their plan.
+        at: ``(M,)`` positions of the frames of the tasks.
+        to_swap: ``(M, slots)`` bool: the swaps that are missing.
+        frame_kept: ``(M,)`` bool: the working frame is in the store.
+        faces_kept: ``(M,)`` bool: the landmarks are in the store.
+        look: the faces are wanted even without a swap.
+    """
+
+    frames: LabelledFrames
+    planned: Plan
+    at: NDArray[np.int64]
+    to_swap: NDArray[np.bool_]
+    frame_kept: NDArray[np.bool_]
+    faces_kept: NDArray[np.bool_]
+    look: bool = False
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @overload
+    def __getitem__(self, n: int) -> Task: ...
+    @overload
+    def __getitem__(self, n: slice) -> list[Task]: ...
+    def __getitem__(self, n: int | slice) -> Task | list[Task]:
+        if isinstance(n, slice):
+            return [self[m] for m in range(*n.indices(len(self)))]
+        i = int(self.at[n])
+        slots = np.flatnonzero(self.to_swap[n])
+        return Task(
+            index=i,
+            ref=self.frames.ref(i),
+            subject=str(self.frames.subject[i]),
+            frame_key=as_hex(self.planned.frame_keys[i : i + 1])[0],
+            faces_key=as_hex(self.planned.faces_keys[i : i + 1])[0],
+            frame_kept=bool(self.frame_kept[n]),
+            faces_kept=bool(self.faces_kept[n]),
+            allowed=int(self.planned.allowed_of[i]),
+            group=int(self.planned.group_of[i]),
+            seed=int(self.planned.seeds[i]),
+            slots=tuple(slots.tolist()),
+            swap_keys=self.planned.swap_keys[i][slots].tobytes(),
+            look=self.look,
+        )
+
+    @property
+    def anything_to_swap(self) -> bool:
+        """Whether a swap is missing, or only frames and landmarks."""
+        return bool(self.to_swap.any())
+
+    @property
+    def groups(self) -> list[int]:
+        """The references that belong to the missing swaps, by their numbers in the plan."""
+        groups = np.unique(self.planned.group_of[self.at[self.to_swap.any(axis=1)]])
+        return [int(group) for group in groups if group >= 0]
+
+
 def missing_tasks(
     frames: LabelledFrames, planned: Plan, store: SwapStore, retry: bool, mine: NDArray[np.bool_] | None = None
-) -> list[Task]:
+) -> Tasks:
     """What is not in the store yet (with ``retry``, or failed before), one task per frame; no key twice.
 
     Args:
@@ -81,42 +144,28 @@ def missing_tasks(
     to_swap = _missing(store, "swaps", planned.swap_keys.ravel(), retry).reshape(count, slots)
     wanted = to_pack | to_swap.any(axis=1)
     at = np.flatnonzero(wanted if mine is None else wanted & mine)
-    return [
-        replace(
-            task,
-            slots=tuple(np.flatnonzero(to_swap[task.index]).tolist()),
-            swap_keys=planned.swap_keys[task.index][to_swap[task.index]].tobytes(),
-        )
-        for task in bare_tasks(frames, planned, store, at)
-    ]
+    frame_kept, faces_kept = _kept(planned, store, at)
+    return Tasks(frames, planned, at, to_swap[at], frame_kept, faces_kept)
 
 
-def bare_tasks(frames: LabelledFrames, planned: Plan, store: SwapStore, at: NDArray[np.int64]) -> list[Task]:
-    """Tasks of the frames at these positions, without anything to swap yet."""
-    frame_keys, faces_keys = planned.frame_keys[at], planned.faces_keys[at]
-    faces_kept = store.locate("faces", faces_keys)["shard"] >= 0
-    frame_kept = ~unusable(store.locate("frames", frame_keys))
-    names = zip(as_hex(frame_keys), as_hex(faces_keys), strict=True)
-    return [
-        Task(
-            index=i,
-            ref=frames.ref(i),
-            subject=str(frames.subject[i]),
-            frame_key=frame_key,
-            faces_key=faces_key,
-            frame_kept=bool(frame_kept[n]),
-            faces_kept=bool(faces_kept[n]),
-            allowed=int(planned.allowed_of[i]),
-            group=int(planned.group_of[i]),
-            seed=int(planned.seeds[i]),
-        )
-        for n, (i, (frame_key, faces_key)) in enumerate(zip(at.tolist(), names, strict=True))
-    ]
+def looks(frames: LabelledFrames, planned: Plan, store: SwapStore, at: NDArray[np.int64]) -> Tasks:
+    """What it takes to have the frames at these positions and the faces in them; nothing to swap."""
+    frame_kept, faces_kept = _kept(planned, store, at)
+    lacking = ~(frame_kept & faces_kept)
+    at = at[lacking]
+    nothing = np.zeros((len(at), 0), bool)
+    return Tasks(frames, planned, at, nothing, frame_kept[lacking], faces_kept[lacking], look=True)
+
+
+def _kept(planned: Plan, store: SwapStore, at: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the store has the working frame, and the landmarks, of the frames at these positions."""
+    frames, faces = store.statuses("frames", planned.frame_keys[at]), store.statuses("faces", planned.faces_keys[at])
+    return ~unusable(frames), np.asarray(faces != ABSENT)
 
 
 def _missing(store: SwapStore, kind: str, keys: Keys, retry: bool) -> NDArray[np.bool_]:
     """Where a key is not in the store (with ``retry``, or failed before); only the first of equal keys."""
     first = np.zeros(len(keys), bool)
     first[np.unique(keys, return_index=True)[1]] = True
-    entries = store.locate(kind, keys)
-    return first & (unusable(entries) if retry else entries["shard"] < 0)
+    statuses = store.statuses(kind, keys)
+    return first & (unusable(statuses) if retry else statuses == ABSENT)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from fsa_data.errors import DamagedShardError, MissingWeightsError, StoreWriteError, WrongWeightsError
 from fsa_data.frames import FrameRef, read_frame
-from fsa_data.store import STATUSES, FrameFaces, StoreWriter, SwapStore
-from fsa_data.store.index import Entries
+from fsa_data.store import ABSENT, STATUSES, FrameFaces, StoreWriter, SwapStore
 from fsa_data.store.keys import as_hex
 from fsa_data.types import FaceReference, Image, Json, Landmarker, Reason, SourceFace, Swap, SwapEngine
 from fsa_data.worker.working import WorkingSize, working_frame
@@ -64,12 +63,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a task; ``error`` is empty unless something failed."""
+    """What became of a task.
+
+    Attributes:
+        index: of the frame.
+        decoded: its file was decoded.
+        detected: its landmarks were looked for.
+        error: what failed; empty if nothing did.
+        seals: how often its worker has sealed: when that has grown, whatever the worker did before this task is safe.
+    """
 
     index: int
     decoded: bool
     detected: bool
     error: str
+    seals: int = 0
 
 
 def unsealed(tasks: Sequence[Task], store: SwapStore) -> list[Task]:
@@ -82,14 +90,14 @@ def unsealed(tasks: Sequence[Task], store: SwapStore) -> list[Task]:
         wanted["swaps"] += [(at, key) for _, key in task.swaps]
     lacking: set[int] = set()
     for kind, pairs in wanted.items():
-        gone = unusable(store.locate(kind, [key for _, key in pairs]))
+        gone = unusable(store.statuses(kind, [key for _, key in pairs]))
         lacking |= {at for (at, _), is_gone in zip(pairs, gone.tolist(), strict=True) if is_gone}
     return [tasks[at] for at in sorted(lacking)]
 
 
-def unusable(entries: Entries) -> NDArray[np.bool_]:
+def unusable(statuses: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """``(N,)`` bool: a row that is not there, or one that failed."""
-    gone: NDArray[np.bool_] = (entries["shard"] < 0) | (entries["status"] == FAILED)
+    gone: NDArray[np.bool_] = (statuses == ABSENT) | (statuses == FAILED)
     return gone
 
 
@@ -156,7 +164,7 @@ class FrameWorker:
                 error = error or str(swap.notes.get("error", "") if swap.reason is Reason.FAILED else "")
                 self.writer.put_swap(key, swap, task.subject)
         self.writer.tick()
-        return Done(task.index, looked.decoded, looked.detected, error)
+        return Done(task.index, looked.decoded, looked.detected, error, self.writer.seals)
 
     def _swapped(self, looked: _Looked, frame: Image, task: Task, slot: int) -> Swap:
         try:
