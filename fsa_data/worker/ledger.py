@@ -19,6 +19,14 @@ CHUNK = 8
 """Tasks handed over at once: few enough to share evenly, enough to hide the way there and back."""
 TRIES = 2
 """A frame is given up when so many workers have died of it."""
+SILENCE_S = 600.0
+"""A worker that has not answered for so long hangs: it is ended, and its frame is treated like any that kills."""
+TICK_S = 1.0
+"""How often workers are looked at. No more is ever added to a silence at once: a suspended run is nobody's fault."""
+SILENCE_S = 600.0
+"""A worker that has not answered for so long hangs: it is ended, and its frame is treated like any that kills."""
+TICK_S = 1.0
+"""How often workers are looked at. No more is ever added to a silence at once: a suspended run is nobody's fault."""
 UNEXPLAINED = 3
 """So many workers may die without having a frame in hand; then it is no frame's fault."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 
 from fsa_data.errors import ConfigError
 from fsa_data.store import StoreWriter, SwapStore
 from fsa_data.types import Json
-from fsa_data.worker.ledger import Ledger
+from fsa_data.worker.ledger import TICK_S, Ledger
 from fsa_data.worker.process import Worker
 from fsa_data.worker.work import Done, Kit, Task
 
@@ -63,9 +64,14 @@ class _Crew:
         """Until nothing is left and everybody has sealed and ended."""
         for worker in self.workers:
             self._begin(worker)
+        looked = time.monotonic()
         while self.workers:
             by_connection = {worker.connection: worker for worker in self.workers}
-            for connection in wait(list(by_connection)):
+            speaking = wait(list(by_connection), TICK_S)
+            since, looked = time.monotonic() - looked, time.monotonic()
+            for worker in self.workers:
+                worker.waited(min(since, TICK_S))
+            for connection in speaking:
                 self._hear(by_connection[connection])  # type: ignore[index]
 
     def _begin(self, worker: Worker) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Literal
 from fsa_data.errors import FsaError
 from fsa_data.store import SwapStore
 from fsa_data.types import Json
+from fsa_data.worker.ledger import SILENCE_S
 from fsa_data.worker.work import Done, FrameWorker, Kit, Task, device_lost
 
 DEVICE_LOST = 74
@@ -55,6 +56,7 @@ class Worker:
         in_hand: what it was given and has not answered; it works on the first.
         finished: what it answered and may not have sealed yet.
         ready: it has begun to work.
+        silence_s: seconds for which it has worked without an answer.
     """
 
     def __init__(self) -> None:
@@ -72,6 +74,8 @@ class Worker:
         self.finished: list[Task] = []
         self.seals = 0
         self.ready = False
+        self.silence_s = 0.0
+        self._hung = False
 
     def set_up(self, path: Path, about: Json, kit: Kit) -> None:
         """Send what the worker needs."""
@@ -93,6 +97,7 @@ class Worker:
             FsaError: what it met and could not go on with.
             RuntimeError: it failed in a way that nobody foresaw; the message holds its traceback.
         """
+        self.silence_s = 0.0
         try:
             said = self.connection.recv()
         except (EOFError, OSError):
@@ -110,9 +115,18 @@ class Worker:
         answer: Done | Word = said
         return answer
 
+    def waited(self, seconds: float) -> None:
+        """Count time in which it was not heard; who hangs is ended, and is gone when it is listened to next."""
+        self.silence_s += seconds if self.ready and self.in_hand else 0.0
+        if self.silence_s > SILENCE_S:
+            self._hung = True
+            self.process.kill()
+
     def how_it_died(self) -> str:
         """How a worker that is gone ended, in words; waits for its end."""
         self.stop()
+        if self._hung:
+            return f"was ended, for it had not answered for {SILENCE_S:g} s,"
         code = self.process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         how += ", its device being lost," if code == DEVICE_LOST else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from fsa_data.errors import ConfigError, FsaError
 from fsa_data.store import StoreWriter, SwapStore
 from fsa_data.types import Json, SwapEngine
-from fsa_data.worker.ledger import Ledger
+from fsa_data.worker.ledger import SILENCE_S, TICK_S, Ledger
 from fsa_data.worker.pool import check_sendable
 from fsa_data.worker.process import DEVICE_LOST, GRACE_S, SINGLE_THREADED
 from fsa_data.worker.work import Done, FrameWorker, Kit, Task, device_lost
@@ -72,6 +73,8 @@ class _Actor:
     finished: list[Task] = field(default_factory=list)
     seals: int = 0
     doing: str = "got ready"
+    silence_s: float = 0.0
+    hung: bool = False
 
 
 def run_on_ray(
@@ -130,9 +133,14 @@ class _Crew:
         """Until nothing is left and everybody has sealed."""
         for _ in range(count):
             self._begin()
+        looked = time.monotonic()
         while self.pending:
-            (ref, *_), _ = self.ray.wait(list(self.pending), num_returns=1)
-            self._hear(ref, self.pending.pop(ref))
+            answered, _ = self.ray.wait(list(self.pending), num_returns=1, timeout=TICK_S)
+            since, looked = time.monotonic() - looked, time.monotonic()
+            for actor in self.pending.values():
+                self._waited(actor, min(since, TICK_S))
+            for ref in answered:
+                self._hear(ref, self.pending.pop(ref))
 
     def end(self) -> None:
         """Let go of all actors. When the run ends early each ends what it has in hand, and seals if it still can."""
@@ -155,7 +163,15 @@ class _Crew:
         ref = actor.handle.do.remote(actor.in_hand) if actor.in_hand else actor.handle.seal.remote()
         self.pending[ref] = actor
 
+    def _waited(self, actor: _Actor, seconds: float) -> None:
+        """Count time in which an actor has not answered; who hangs is ended, and is heard of as lost."""
+        actor.silence_s += seconds if actor.doing == "worked" else 0.0
+        if actor.silence_s > SILENCE_S * len(actor.in_hand):
+            actor.hung = True
+            self.ray.kill(actor.handle)
+
     def _hear(self, ref: Any, actor: _Actor) -> None:
+        actor.silence_s = 0.0
         errors = self.ray.exceptions
         try:
             done = self.ray.get(ref)
@@ -180,6 +196,8 @@ class _Crew:
     def _replace(self, actor: _Actor, error: Exception) -> None:
         self.actors.remove(actor)
         how = f"was lost ({str(error).strip().splitlines()[0]})"
+        if actor.hung:
+            how = f"was ended, for it had not answered for {SILENCE_S:g} s a frame,"
         blamed = actor.in_hand[0] if len(actor.in_hand) == 1 else None
         self.ledger.died(how, actor.doing, actor.finished, actor.in_hand, blamed)
         if self.ledger.waiting:

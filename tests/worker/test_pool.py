@@ -14,7 +14,7 @@ from fsa_data.errors import TooManyFailedError, WorkerDiedError
 from fsa_data.store import SwapStore
 from fsa_data.store.keys import as_hex
 from fsa_data.types import Reason
-from fsa_data.worker import Recipe, plan
+from fsa_data.worker import Recipe, plan, process
 from fsa_data.worker.ledger import Ledger
 from fsa_data.worker.tasks import missing_tasks
 
@@ -75,6 +75,33 @@ def test_a_device_that_is_lost_costs_the_frame_that_lost_it_only(frames, source,
     )
     with pytest.raises(RuntimeError, match=lost):  # this process cannot be replaced
         run(frames, source, tmp_path / "other", engine, workers=0)
+
+
+def test_a_frame_that_hangs_costs_that_frame_only(frames, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "SILENCE_S", 3.0)
+    where = planned(frames, source)
+    engine = Paint(deadly=frozenset([int(where.seeds[4])]), hang_s=1000)
+    report = run(frames, source, tmp_path / "store", engine, workers=2)
+    assert (report.made, report.by_reason) == (8, {"no_face": 1, "failed": 1})
+    (line,) = report.failures
+    assert "4.png: WorkerDiedError: a worker process was ended, for it had not answered for 3 s," in line
+    assert run(frames, source, tmp_path / "store").made == 1
+
+
+def test_what_a_worker_has_sealed_is_not_kept_in_mind(source, tmp_path, monkeypatch):
+    frames, kept = frames_of(tmp_path / "frames", 30), []
+    hear = process.Worker.hear
+
+    def hearing(worker):
+        said = hear(worker)
+        kept.append(len(worker.finished))
+        return said
+
+    monkeypatch.setattr(process.Worker, "hear", hearing)
+    assert run(frames, source, tmp_path / "store", Paint(seal_s=0), workers=1).made == 30
+    assert max(kept) == 1
+    assert run(frames, source, tmp_path / "other", Paint(seal_s=1000), workers=1).made == 30
+    assert max(kept) == 30
 
 
 def children():

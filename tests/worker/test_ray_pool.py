@@ -15,7 +15,7 @@ from fsa_data.cli import main
 from fsa_data.errors import ConfigError, TooManyFailedError, UnknownNameError
 from fsa_data.frames import LabelledFrames, hash_frame
 from fsa_data.store import SwapStore
-from fsa_data.worker import How
+from fsa_data.worker import How, ray_pool
 from fsa_data.worker.plan import frame_seed
 
 ray = pytest.importorskip("ray")
@@ -88,6 +88,16 @@ def test_a_frame_that_kills_is_recorded_and_the_run_goes_on(frames, source, tmp_
     assert report.made == 38
     (failure,) = report.failures
     assert "while it worked on this frame, 2 times" in failure
+
+
+def test_a_frame_that_hangs_costs_that_frame_only(frames, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_pool, "SILENCE_S", 3.0)
+    frames = frames.subset(range(10))
+    deadly = frozenset({frame_seed(0, hash_frame(frames.ref(3)))})
+    report = run(frames, source, tmp_path / "store", Paint(deadly=deadly, hang_s=1000), executor="ray", workers=2)
+    assert report.made == len(frames) - 2  # one is black
+    (failure,) = report.failures
+    assert "was ended, for it had not answered for 3 s a frame, while it worked on this frame, 2 times" in failure
 
 
 def test_an_actor_that_loses_its_device_is_replaced(frames, source, tmp_path):

@@ -41,9 +41,9 @@ class CentreFace:
 class Paint:
     """Paints the middle of the frame in a colour that seed, slot and donor decide.
 
-    ``fail``, ``flag``, ``delay_s``, ``seal_s``, ``deadly`` and ``once`` are no part of the fingerprint: they change
-    nothing of what is painted. Frames whose seed is in ``deadly`` end the process (or raise ``fail``); with ``once``, a
-    folder, only the first time.
+    ``fail``, ``flag``, ``delay_s``, ``seal_s``, ``deadly``, ``once`` and ``hang_s`` are no part of the fingerprint:
+    they change nothing of what is painted. Frames whose seed is in ``deadly`` end the process (or raise ``fail``, or
+    sleep ``hang_s``); with ``once``, a folder, only the first time.
     """
 
     version: int = 1
@@ -55,6 +55,7 @@ class Paint:
     learnt: frozenset = frozenset()
     deadly: frozenset = frozenset()
     once: str = ""
+    hang_s: float = 0.0
 
     @property
     def fingerprint(self):
@@ -78,7 +79,9 @@ class Paint:
                     died.touch()
                 if self.fail:
                     raise RuntimeError(self.fail)
-                os._exit(3)
+                if not self.hang_s:
+                    os._exit(3)
+                time.sleep(self.hang_s)
         if self.flag and Path(self.flag).exists():
             raise RuntimeError(self.fail)
         identities = sorted({donor.identity for donor in donors})
