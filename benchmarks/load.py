@@ -55,7 +55,7 @@ def write(path: Path, seconds: float) -> int:
             swap = Swap(Reason.SWAPPED, f"user{count % 60}", Box(count % 200, 9, _SIDE, _SIDE), patch)
             writer.put_swap(rng.bytes(16).hex(), swap, f"user{count % 30}")
             count += 1
-    store.refresh()  # as `materialise` does in the end; it saves the index
+    SwapStore(path).refresh()  # as `materialise` does in the end; it saves the index
     return count
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import warnings
 import zipfile
@@ -111,7 +112,8 @@ def refreshed(directory: Path, old: Index) -> Index:
         StoreFormatError: a shard was written by a newer version.
     """
     present = _present(directory)
-    if not old.shards:
+    opening = not old.shards
+    if opening:
         old = _manifest(directory) or old
     known = {name: at for at, name in enumerate(old.shards) if present.get(name) == old.sizes[at]}
     new = [name for name in present if name not in known]
@@ -123,8 +125,9 @@ def refreshed(directory: Path, old: Index) -> Index:
         write_manifest(directory, index)
         return index
     index = _grown(old, read, present)
-    # written anew when it has grown by an eighth: a store that fills up is not saved again and again
-    if len(index.shards) - len(known) >= max(_WORTH_WRITING, len(known) // _WORTH_WRITING):
+    # written by who opens a store, for the next one, when an eighth of it has been read from shards: a store that fills
+    # up is not saved again and again by everybody who looks
+    if opening and len(index.shards) - len(known) >= max(_WORTH_WRITING, len(known) // _WORTH_WRITING):
         write_manifest(directory, index)
     return index
 
@@ -154,11 +157,12 @@ def write_manifest(directory: Path, index: Index) -> None:
 def _present(directory: Path) -> dict[str, int]:
     """Sealed shards by name, with their size in bytes."""
     sizes = {}
-    for path in sorted(directory.iterdir()):
-        if SHARD_NAME.match(path.name):
-            with contextlib.suppress(FileNotFoundError):  # removed by somebody since it was listed
-                sizes[path.name] = path.stat().st_size
-    return sizes
+    with os.scandir(directory) as found:
+        for one in found:
+            if SHARD_NAME.match(one.name):
+                with contextlib.suppress(FileNotFoundError):  # removed by somebody since it was listed
+                    sizes[one.name] = one.stat().st_size
+    return dict(sorted(sizes.items()))
 
 
 def _manifest(directory: Path) -> Index | None:

@@ -150,7 +150,7 @@ def materialise_plan(
         tallies += _make_references(recipe, planned, store, tasks, how)
         tasks = missing_tasks(frames, planned, store, retry, mine) if tallies else tasks
         tallies.append(_do_all("swapping", tasks, recipe, planned, store, how, donors))
-        store.refresh()
+        store.forget()  # who opens a store anew saves its index for the next one
     after = store.statuses("swaps", planned.swap_keys[mine].ravel())
     return _report(frames, known, after, tallies, time.perf_counter() - started)
 
