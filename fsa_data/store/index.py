@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ ENTRY = np.dtype(
     ]
 )
 Entries = NDArray[np.void]
-"""``(N,)`` of :data:`ENTRY`: where rows lie, 57 bytes each (73 with the key)."""
+"""``(N,)`` of :data:`ENTRY`: where rows lie, 53 bytes each (69 with the key)."""
 
 ABSENT = 255
 """In place of a status: no such row."""
@@ -80,7 +81,7 @@ class Index:
         return found
 
     def statuses(self, kind: str, wanted: Keys) -> NDArray[np.uint8]:
-        """``(N,)`` index into :data:`STATUSES`, :data:`ABSENT` for a key that is not there; a byte each, not 57."""
+        """``(N,)`` index into :data:`STATUSES`, :data:`ABSENT` for a key that is not there; a byte each, not 53."""
         found = np.full(len(wanted), ABSENT, np.uint8)
         there, at = self._places(kind, wanted)
         found[there] = self.entries[kind]["status"][at]
@@ -151,7 +152,16 @@ def write_manifest(directory: Path, index: Index) -> None:
     for kind in KINDS:
         arrays[f"{kind}.keys"], arrays[f"{kind}.entries"] = index.keys[kind], index.entries[kind]
     with contextlib.suppress(OSError):
-        write_atomically(directory / MANIFEST, lambda file: np.savez(file, allow_pickle=False, **arrays))
+        write_atomically(directory / MANIFEST, lambda file: _save(file, arrays))
+
+
+def _save(file: BinaryIO, arrays: dict[str, NDArray[Any]]) -> None:
+    """As ``np.savez``, without a copy of each array in memory."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(array))
+                member.write(array.reshape(-1).view(np.uint8).data)
 
 
 def _present(directory: Path) -> dict[str, int]:
@@ -187,16 +197,15 @@ def _manifest(directory: Path) -> Index | None:
 def _grown(old: Index, read: Iterable[tuple[str, Columns]], present: dict[str, int]) -> Index:
     """The index with the rows of further shards; nothing that is known is sorted or numbered again."""
     names = {name: at for at, name in enumerate(old.names)}
-    parts: dict[str, list[tuple[Keys, Entries]]] = {kind: [] for kind in KINDS}
+    gathered = {kind: _Gathered() for kind in KINDS}
     shards = list(old.shards)
     for name, columns in read:
-        parts[columns.kind].append((columns.keys, _entries(columns, len(shards), names)))
+        gathered[columns.kind].add(columns.keys, _entries(columns, len(shards), names))
         shards.append(name)
     keys, entries = dict(old.keys), dict(old.entries)
-    for kind, found in parts.items():
-        if found:
-            new = _ordered(found)
-            keys[kind], entries[kind] = _inserted(old.keys[kind], old.entries[kind], *new)
+    for kind, rows in gathered.items():
+        if rows.count:
+            keys[kind], entries[kind] = _inserted(old.keys[kind], old.entries[kind], *rows.ordered())
     sizes = (*old.sizes, *(present[name] for name in shards[len(old.shards) :]))
     return Index(tuple(shards), sizes, tuple(names), keys, entries)
 
@@ -225,17 +234,17 @@ def _joined(old: Index, known: dict[str, int], read: Iterable[tuple[str, Columns
     for at, name in enumerate(known):
         place[known[name]] = at
     names: dict[str, int] = {}
-    parts: dict[str, list[tuple[Keys, Entries]]] = {kind: [] for kind in KINDS}
-    for kind in KINDS:
+    gathered = {kind: _Gathered() for kind in KINDS}
+    for kind, rows in gathered.items():
         kept = old.entries[kind].copy()
         kept["shard"] = place[kept["shard"]]
         alive = kept["shard"] >= 0
-        parts[kind].append((old.keys[kind][alive], kept[alive]))
-    _renumber([rows for found in parts.values() for _, rows in found], old.names, names)
+        rows.add(old.keys[kind][alive], kept[alive])
+    _renumber([rows.entries for rows in gathered.values()], old.names, names)
     for name, columns in read:
-        parts[columns.kind].append((columns.keys, _entries(columns, len(shards), names)))
+        gathered[columns.kind].add(columns.keys, _entries(columns, len(shards), names))
         shards.append(name)
-    ordered = {kind: _ordered(found) for kind, found in parts.items()}
+    ordered = {kind: rows.ordered() for kind, rows in gathered.items()}
     return Index(
         tuple(shards),
         tuple(present[name] for name in shards),
@@ -273,22 +282,36 @@ def _entries(shard: Columns, at: int, names: dict[str, int]) -> Entries:
     return rows
 
 
-def _ordered(parts: list[tuple[Keys, Entries]]) -> tuple[Keys, Entries]:
-    """Joined and sorted by key, one row each: of several, one that did not fail, else the first. Empties the list."""
-    keys = np.concatenate([part for part, _ in parts])
-    order = np.lexsort((np.concatenate([part["status"] == _FAILED for _, part in parts]), keys))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    entries, start = np.empty(len(keys), ENTRY), 0
-    parts.reverse()
-    while parts:  # each part is given up once it is in its place: a large store's rows lie in memory once, not thrice
-        part = parts.pop()[1]
-        entries[place[start : start + len(part)]] = part
-        start += len(part)
-    keys = keys[order]
-    first = np.ones(len(keys), bool)
-    first[1:] = keys[1:] != keys[:-1]
-    return (keys, entries) if first.all() else (keys[first], entries[first])
+class _Gathered:
+    """Rows of shard after shard, in memory that grows and is sorted in place: a large store lies in it once."""
+
+    def __init__(self) -> None:
+        self.keys: Keys = np.zeros(0, "S16")
+        self.entries: Entries = nothing(0)
+        self.count = 0
+
+    def add(self, keys: Keys, entries: Entries) -> None:
+        """Take in rows of any order."""
+        start, self.count = self.count, self.count + len(keys)
+        if self.count > len(self.keys):
+            self._resize(self.count + self.count // 8)
+        self.keys[start : self.count], self.entries[start : self.count] = keys, entries
+
+    def ordered(self) -> tuple[Keys, Entries]:
+        """Sorted by key, one row each: of several, one that did not fail, else the first. Nothing is left here."""
+        self._resize(self.count)
+        keys, entries = self.keys, self.entries
+        order = np.lexsort((entries["status"] == _FAILED, keys))
+        keys[:] = keys[order]
+        for name in ENTRY.names or ():
+            entries[name] = entries[name][order]
+        first = np.ones(len(keys), bool)
+        first[1:] = keys[1:] != keys[:-1]
+        return (keys, entries) if first.all() else (keys[first], entries[first])
+
+    def _resize(self, count: int) -> None:
+        for rows in (self.keys, self.entries):
+            rows.resize(count, refcheck=False)  # nobody else holds it or a part of it
 
 
 def _text(names: tuple[str, ...]) -> NDArray[np.bytes_]:
