@@ -199,20 +199,26 @@ class _Tally:
 
 
 def _make_references(recipe: Recipe, planned: Plan, store: SwapStore, tasks: Tasks, how: How) -> list[_Tally]:
-    """Make the references that the tasks need and the store lacks: look at their frames, then take the medians."""
-    needed = tasks.groups
-    gone = store.statuses("references", [planned.groups[at].key for at in needed]) == ABSENT
-    lacking = [planned.groups[at] for at, is_gone in zip(needed, gone.tolist(), strict=True) if is_gone]
-    if not lacking:
-        return []
-    wanted = np.array(sorted({i for group in lacking for i in group.frames}), np.int64)
-    tally = _do_all("looking", looks(tasks.frames, planned, store, wanted), recipe, planned, store, how)
-    store.refresh()
-    with store.writer() as writer:
-        for group in lacking:
-            references.make(group, _pairs(group, planned, store), writer)
-    store.refresh()
-    return [tally]
+    """Make the references that the tasks need and the store lacks: look at their frames, then take the medians.
+
+    Every part of a job needs nearly all of them. It begins with a share, so that parts that run at once on one store
+    make each but once, and then makes what nobody has made meanwhile.
+    """
+    needed, tallies = tasks.groups, []
+    for mine in ([at for at in needed if at % how.world == how.rank], needed):
+        gone = store.statuses("references", [planned.groups[at].key for at in mine]) == ABSENT
+        lacking = [planned.groups[at] for at, is_gone in zip(mine, gone.tolist(), strict=True) if is_gone]
+        if not lacking:
+            continue
+        wanted = np.array(sorted({i for group in lacking for i in group.frames}), np.int64)
+        wanted_looks = looks(tasks.frames, planned, store, wanted)
+        tallies.append(_do_all("looking", wanted_looks, recipe, planned, store, how))
+        store.refresh()
+        with store.writer() as writer:
+            for group in lacking:
+                references.make(group, _pairs(group, planned, store), writer)
+        store.refresh()
+    return tallies
 
 
 def _pairs(group: references.Group, planned: Plan, store: SwapStore) -> list[tuple[Image, Face]]:

@@ -11,7 +11,7 @@ from fsa_data.cli import main
 from fsa_data.commands.materialise import part_of
 from fsa_data.errors import ConfigError
 from fsa_data.store import SwapStore
-from fsa_data.worker import How, Recipe, plan
+from fsa_data.worker import How, Recipe, plan, references
 
 
 @pytest.fixture
@@ -49,6 +49,33 @@ def test_parts_on_a_shared_store_make_what_one_process_makes(frames, source, tmp
     assert (sum(part.made for part in parts), sum(part.skipped for part in parts)) == (whole.made, whole.skipped)
     again = run(frames, source, tmp_path / "store", engine, fakes_per_frame=2)
     assert (again.made, again.reused, again.frames_decoded) == (0, whole.made, 0)
+
+
+def test_a_part_begins_with_its_share_of_the_references_and_leaves_what_others_made(source, tmp_path, monkeypatch):
+    frames, made = frames_of(tmp_path / "frames", 12, subjects=("ann", "bob", "cat", "dan")), []
+    make = references.make
+
+    def making(group, pairs, writer):
+        made.append(group.key)
+        make(group, pairs, writer)
+
+    monkeypatch.setattr(references, "make", making)
+    planned = plan(frames, Recipe(source, SharedLook(), CentreFace(), working_size=40))
+    keys = [group.key for group in planned.groups]
+    run(frames, source, tmp_path / "store", SharedLook(), rank=1, world=2, workers=0)
+    assert made == keys[1::2] + keys[::2]
+    made.clear()
+
+    def both(group, pairs, writer):  # as if the other part ran at the same time
+        making(group, pairs, writer)
+        if len(made) == 2:
+            monkeypatch.setattr(references, "make", make)
+            run(frames, source, tmp_path / "other", SharedLook(), rank=1, world=2, workers=0)
+            monkeypatch.setattr(references, "make", making)
+
+    monkeypatch.setattr(references, "make", both)
+    run(frames, source, tmp_path / "other", SharedLook(), rank=0, world=2, workers=0)
+    assert made == keys[::2]
 
 
 @pytest.mark.parametrize("wrong", [{"rank": 2, "world": 2}, {"rank": -1, "world": 2}, {"world": 0}, {"max_failed": 2}])
