@@ -84,6 +84,14 @@ class PayloadReader:
             mapped.checked[row] = True
         return found
 
+    def content(self, shard: int) -> NDArray[np.uint8]:
+        """A whole shard file, mapped, as it is on the disk: nothing is checked.
+
+        Raises:
+            CacheMissError: the shard is gone.
+        """
+        return self._map(shard).content
+
     def image(self, entry: np.void) -> Image:
         """Pixels of a frame or a patch, ``(h, w, 3)`` uint8 RGB, read-only."""
         _, _, width, height = entry["box"].tolist()

@@ -91,6 +91,7 @@ class Columns:
     Attributes:
         kind: one of :data:`KINDS`.
         start: byte of the file where the payloads begin.
+        notes_at: bytes of the file where ``notes_offset`` and ``notes`` begin.
         columns: the columns of the module's table, by name.
         tables: the string tables, by name.
         about: facts that hold for every row.
@@ -98,6 +99,7 @@ class Columns:
 
     kind: str
     start: int
+    notes_at: tuple[int, int]
     columns: dict[str, NDArray[Any]]
     tables: dict[str, list[str]]
     about: Json
@@ -243,20 +245,24 @@ def _taken(file: h5py.File, path: Path) -> Columns:
 def _taken_1(file: h5py.File, path: Path) -> Columns:
     if "commit" not in file.attrs:
         raise DamagedShardError(_damaged(path, "it has no commit mark, so it was never sealed"))
-    columns = {name: np.asarray(_content(file, name), dtype) for name, dtype in _COLUMNS.items()}
-    tables = {name: [_decoded(text) for text in _content(file, name).tolist()] for name in _TABLES}
-    about, kind = bytes(_content(file, "about")[()]).decode(), str(file.attrs["kind"])
+    opened = {name: _opened(file, name) for name in ("blob", *_COLUMNS)}
+    columns = {name: np.asarray(_content(opened[name]), dtype) for name, dtype in _COLUMNS.items()}
+    tables = {name: [_decoded(text) for text in _content(_opened(file, name)).tolist()] for name in _TABLES}
+    about, kind = bytes(_content(_opened(file, "about"))[()]).decode(), str(file.attrs["kind"])
     if _columns_digest(kind, columns, tables, about) != file.attrs["columns_digest"]:
         raise DamagedShardError(_damaged(path, "its columns are not those that were sealed"))
-    blob = h5py.h5d.open(file.id, b"blob")
-    if int(file.attrs["commit"]) != len(columns["key"]) or blob.shape != (columns["offset"][-1],):
+    if int(file.attrs["commit"]) != len(columns["key"]) or opened["blob"].shape != (columns["offset"][-1],):
         raise DamagedShardError(_damaged(path, "its row count or size is not what was sealed"))
-    return Columns(kind, int(blob.get_offset() or 0), columns, tables, json.loads(about))
+    start, notes_offset, notes = (int(opened[name].get_offset() or 0) for name in ("blob", "notes_offset", "notes"))
+    return Columns(kind, start, (notes_offset, notes), columns, tables, json.loads(about))
 
 
-def _content(file: h5py.File, name: str) -> NDArray[Any]:
+def _opened(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
+    return h5py.h5d.open(file.id, name.encode())
+
+
+def _content(dataset: h5py.h5d.DatasetID) -> NDArray[Any]:
     """A whole dataset, as ``file[name][()]`` gives it in twice the time: a reader opens hundreds of shards."""
-    dataset = h5py.h5d.open(file.id, name.encode())
     content = np.empty(dataset.shape, dataset.dtype)
     if content.size:
         dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, content)

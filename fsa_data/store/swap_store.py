@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,10 @@ from fsa_data.store.codec import FrameFaces
 from fsa_data.store.index import SHARD_NAME, Entries, Index
 from fsa_data.store.keys import Keys, as_hex, packed
 from fsa_data.store.reader import PayloadReader
-from fsa_data.store.shard import Columns
 from fsa_data.store.writer import StoreWriter, sweep, write_atomically
 from fsa_data.types import FaceReference, Image, Json, Swap
 
 MARKER = "store.json"
-_KEPT = 256
-"""Shards whose columns a store keeps for reading notes; some 100 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +77,14 @@ class SwapStore:
         self.path = Path(path).absolute()
         self._index: Index | None = None
         self._reader: PayloadReader | None = None
-        self._read: OrderedDict[str, Columns] = OrderedDict()
+        self._notes_at: dict[str, tuple[int, int]] = {}
         _open(self.path)
 
     def __repr__(self) -> str:
         return f"SwapStore({str(self.path)!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_index": None, "_reader": None, "_read": OrderedDict()}
+        return {"path": self.path, "_index": None, "_reader": None, "_notes_at": {}}
 
     @property
     def index(self) -> Index:
@@ -198,7 +195,7 @@ class SwapStore:
     def forget(self) -> None:
         """Drop what is known of the shards; the next look reads them (or the saved index) anew."""
         self._index = self._reader = None
-        self._read.clear()
+        self._notes_at.clear()
 
     def info(self) -> StoreInfo:
         """What the store holds."""
@@ -231,18 +228,14 @@ class SwapStore:
         return entry
 
     def _notes(self, entry: Any) -> bytes:
-        columns = self._columns_of(self.index.shards[int(entry["shard"])]).columns
-        start, end = columns["notes_offset"][int(entry["row"]) : int(entry["row"]) + 2]
-        return columns["notes"][start:end].tobytes()
-
-    def _columns_of(self, name: str) -> Columns:
-        """Columns of a shard; those asked for last are kept."""
-        if name not in self._read:
-            self._read[name] = shard.read_columns(self.path / name)
-            if len(self._read) > _KEPT:
-                self._read.popitem(last=False)
-        self._read.move_to_end(name)
-        return self._read[name]
+        """Notes of a row, from the mapped file. A shard's columns are checked when notes are first read from it."""
+        number, row = int(entry["shard"]), int(entry["row"])
+        name = self.index.shards[number]
+        if name not in self._notes_at:
+            self._notes_at[name] = shard.read_columns(self.path / name).notes_at
+        (offsets, notes), content = self._notes_at[name], self.reader.content(number)
+        start, end = content[offsets + 8 * row : offsets + 8 * (row + 2)].view("<i8").tolist()
+        return content[notes + start : notes + end].tobytes()
 
 
 def _verified(path: Path) -> list[Damage]:
