@@ -168,13 +168,14 @@ def engines_table(figures: Path) -> str:
 
 def scale_table(figures: Path) -> str:
     """What a store costs by its size and under load, as Markdown tables; bars stand in brackets."""
-    stores, load = _load(figures / "store.json")["stores"], _load(figures / "load.json")
+    store, load = _load(figures / "store.json"), _load(figures / "load.json")
+    turns = store["in_turn"]
     lines = ["| swaps | opened in, s | memory, bytes a row | a row, us | a key, us |", "|---:|---:|---:|---:|---:|"]
-    for rows, ways in stores.items():
-        one = ways["from_manifest"]
-        costs = f"{one['open_s']:.2f} | {one['index_bytes_per_row']:.0f} | {one['row_us']:.2f} | {one['key_us']:.0f}"
+    for rows, ways in store["stores"].items():
+        one, turn = ways["from_manifest"], turns[rows]
+        costs = f"{one['open_s']:.2f} | {one['index_bytes_per_row']:.0f} | {turn['row_us']:.1f} | {turn['key_us']:.0f}"
         lines.append(f"| {int(rows):,} | {costs} |")
-    least, *_, most = (ways["from_manifest"] for ways in stores.values())
+    least, *_, most = turns.values()
     beside, memory, parts = load["load"], load["memory"], load["slices"]
     few, many = (memory[name]["peak_mb"] for name in ("1000", "100000"))
     read = f"{beside['reads']} reads by 4 processes: failed (none)"
